@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * layout.h - what lies where in an area
+ *
+ * Shared by libagnocast, which writes its own area and reads others', and by
+ * the observers, which read with pread() on the file. Not part of the public
+ * API. One writer per page: only the owner writes here, so everything that is
+ * read from another process's area is checked, copied once, then used.
+ *
+ * File offset and address differ by the area's base:
+ *
+ *	0		struct agnocast_area
+ *	4096		blocks: rings and subscription blocks, committed on demand
+ *	1 GiB		heap
+ */
+#ifndef AGNOCAST_LAYOUT_H
+#define AGNOCAST_LAYOUT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+#error "layout.h is C: it uses _Atomic"
+#endif
+
+#define AGNOCAST_AREA_MAGIC	UINT64_C(0x6165724174736e67)	/* "gnstArea" */
+#define AGNOCAST_LAYOUT_VERSION	1
+#define AGNOCAST_CONTROL_SIZE	(UINT64_C(1) << 30)
+#define AGNOCAST_LINE		64
+
+/* First page of an area. Written before AREA_READY, except for the counters. */
+struct agnocast_area {
+	uint64_t	magic;		/* stored last */
+	uint32_t	version;
+	uint32_t	pid;		/* as the registry sees it */
+	uint64_t	session;
+	uint64_t	base;
+	uint64_t	size;		/* address space, bytes */
+	uint64_t	heap;		/* offset of the heap */
+	uint64_t	mempool_size;	/* rounded MEMPOOL_SIZE, bytes */
+	uint64_t	max;		/* how far the file may grow, bytes */
+	/* counters, by the owner, relaxed */
+	_Atomic uint64_t control_committed;	/* bytes fallocated, header included */
+	_Atomic uint64_t heap_committed;	/* bytes fallocated from .heap on */
+	_Atomic uint64_t heap_used;		/* bytes handed to the allocator */
+	_Atomic uint64_t grows;			/* commits beyond mempool_size */
+	_Atomic uint64_t grow_failures;		/* commits refused by the system */
+	_Atomic uint64_t map_failures;		/* peers that could not be mapped here */
+	_Atomic uint32_t participant;		/* 1 from the first endpoint on */
+	_Atomic uint32_t forks;			/* private copies made for children */
+};
+
+/* A message's place in a ring: one cache line, so that a reader polls one. */
+struct agnocast_entry {
+	_Alignas(AGNOCAST_LINE)
+	_Atomic uint64_t seq;		/* stored last, release */
+	_Atomic uint64_t address;
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t publish_ns;	/* CLOCK_MONOTONIC */
+};
+
+/*
+ * A publisher's block. Sequence numbers never restart, whoever uses the
+ * block: a stale reader can never take a new message for an old one.
+ */
+struct agnocast_ring {
+	/* constant while .instance stands */
+	_Alignas(AGNOCAST_LINE)
+	_Atomic uint64_t instance;	/* generation of the endpoint; 0: free */
+	uint64_t	topic_roster;	/* offset of the topic's roster */
+	uint64_t	first;		/* seq of the first message of this instance */
+	uint32_t	capacity;	/* entries, a power of two, > depth */
+	uint32_t	depth;
+	uint32_t	flags;		/* AGNOCAST_TRANSIENT_LOCAL */
+	uint32_t	pad;
+	/* written at each publish; the low half of head is the futex word */
+	_Alignas(AGNOCAST_LINE)
+	_Atomic uint64_t head;		/* seq of the next message */
+	_Atomic uint64_t tail;		/* oldest seq that may still be claimed */
+	_Atomic uint64_t published_bytes;
+	_Atomic uint64_t retained;	/* messages alive: in the ring or still claimed */
+	_Atomic uint64_t wakes;		/* FUTEX_WAKE calls */
+	_Atomic uint64_t refused;	/* publishes that failed with ENOBUFS */
+	struct agnocast_entry entry[];
+};
+
+#define AGNOCAST_CLAIMS		64	/* messages a subscription may hold */
+#define AGNOCAST_LATENCY_BUCKETS	40	/* bucket i: [2^i, 2^(i+1)) ns */
+
+/* Where a subscription stands in one publisher's ring. */
+struct agnocast_cursor {
+	_Atomic uint64_t publisher;	/* generation; 0: unused */
+	_Atomic uint64_t next;		/* seq of the next message to take */
+};
+
+/*
+ * A subscription's block. A claim is AGNOCAST_CLAIM(generation, seq) of the
+ * message that is being read; 0 is none. Both halves are truncated: a match by
+ * accident keeps a message a little longer, a true claim always matches.
+ */
+struct agnocast_sub {
+	/* all that a publish has to look at, for a subscription that holds <= 5 */
+	_Alignas(AGNOCAST_LINE)
+	_Atomic uint64_t instance;	/* generation of the endpoint; 0: free */
+	_Atomic uint32_t waiting;	/* sleepers; only they lower it */
+	uint32_t	pad;
+	_Atomic uint64_t claimed;	/* bit i: claim[i] is in use */
+	_Atomic uint64_t claim[AGNOCAST_CLAIMS];
+	/* counters, by the owner, relaxed */
+	_Alignas(AGNOCAST_LINE)
+	_Atomic uint64_t taken;
+	_Atomic uint64_t dropped;	/* overwritten before they were taken */
+	_Atomic uint64_t skipped;	/* passed over by take-latest */
+	_Atomic uint64_t sleeps;
+	_Atomic uint64_t refused;	/* takes that failed with EMFILE */
+	_Atomic uint64_t claimed_ns[AGNOCAST_CLAIMS];	/* when each claim was made */
+	_Atomic uint64_t latency[AGNOCAST_LATENCY_BUCKETS]; /* publish to take */
+	uint32_t	depth;
+	uint32_t	flags;
+	struct agnocast_cursor cursor[512];	/* one per publisher in sight */
+};
+
+#define AGNOCAST_CLAIM(generation, seq) \
+	(((uint64_t)(generation) << 32) | (uint32_t)(seq))
+
+#endif /* AGNOCAST_LAYOUT_H */

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mapping.c - who maps whose area, as the readers report it
+ *
+ * An announcement pins the owner's slot, so that the addresses are not given
+ * to a stranger while a reader still has the old memory there.
+ */
+
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "registry.h"
+
+static int report_is_valid(const struct agnocast_map_report *report)
+{
+	if (report->state < AGNOCAST_WILL_MAP || report->state > AGNOCAST_UNMAPPED)
+		return -EINVAL;
+	if (report->parts & ~AGNOCAST_MAP_PARTS)
+		return -EINVAL;
+	if (!report->parts != (report->state == AGNOCAST_UNMAPPED))
+		return -EINVAL;
+	if (!report->error != (report->state != AGNOCAST_REFUSED) ||
+	    report->error > 4095)
+		return -EINVAL;
+	return 0;
+}
+
+static struct agk_mapping *mapping_find(struct agk_session *reader, u64 owner)
+{
+	struct agk_mapping *mapping;
+
+	list_for_each_entry(mapping, &reader->mappings, of_reader)
+		if (mapping->owner_id == owner)
+			return mapping;
+	return NULL;
+}
+
+/* Peers see in the roster that a reader cannot reach this area. */
+static void refused_changed(struct agk_session *owner, int by)
+{
+	struct agk_endpoint *endpoint;
+
+	owner->refused += by;
+	list_for_each_entry(endpoint, &owner->endpoints, of_session)
+		agk_topic_publish(endpoint->topic);
+}
+
+static void mapping_set(struct agk_mapping *mapping, u32 state, u32 parts, u32 error)
+{
+	bool was = mapping->state == AGNOCAST_REFUSED;
+	bool is = state == AGNOCAST_REFUSED;
+
+	mapping->state = state;
+	mapping->parts = parts;
+	mapping->error = error;
+	if (mapping->owner && was != is)
+		refused_changed(mapping->owner, is ? 1 : -1);
+}
+
+static void mapping_drop(struct agk_mapping *mapping)
+{
+	struct agk_world *world = mapping->reader->world;
+
+	if (mapping->owner) {
+		mapping_set(mapping, AGNOCAST_UNMAPPED, 0, 0);
+		list_del(&mapping->of_owner);
+	}
+	agk_window_unpin(&world->window, mapping->slot);
+	list_del(&mapping->link);
+	list_del(&mapping->of_reader);
+	kfree(mapping);
+}
+
+static void announce(struct agk_mapping *mapping, struct agk_session *reader,
+		     struct agk_session *owner)
+{
+	struct agk_world *world = reader->world;
+
+	mapping->serial = agk_next_serial(world);
+	mapping->owner_id = owner->id;
+	mapping->owner = owner;
+	mapping->reader = reader;
+	mapping->owner_pid = owner->who.pid;
+	mapping->slot = owner->slot;
+	agk_window_pin(&world->window, owner->slot);
+	list_add_tail(&mapping->link, &world->mappings);
+	list_add_tail(&mapping->of_reader, &reader->mappings);
+	list_add_tail(&mapping->of_owner, &owner->mapped_by);
+}
+
+static void fill_report(const struct agk_mapping *mapping,
+			struct agnocast_map_report *report)
+{
+	const struct agk_window *window = &mapping->reader->world->window;
+
+	report->pid = mapping->owner_pid;
+	report->base = agk_window_base(window, mapping->slot);
+	report->size = window->params.area_size;
+	agk_shm_name(report->shm_name, mapping->owner_pid);
+}
+
+/* Uses up *@fresh if there was no announcement yet. */
+static int will_map(struct agk_session *reader, struct agk_mapping **fresh,
+		    struct agnocast_map_report *report)
+{
+	struct agk_session *owner = agk_session_find(reader->world, report->owner);
+	struct agk_mapping *mapping = mapping_find(reader, report->owner);
+
+	if (!owner || owner == reader || !owner->ready)
+		return -ENOENT;
+	if (!mapping) {
+		mapping = *fresh;
+		*fresh = NULL;
+		announce(mapping, reader, owner);
+	}
+	mapping_set(mapping, AGNOCAST_WILL_MAP, report->parts, 0);
+	fill_report(mapping, report);
+	return 0;
+}
+
+static int outcome(struct agk_session *reader, struct agnocast_map_report *report)
+{
+	struct agk_mapping *mapping = mapping_find(reader, report->owner);
+
+	if (!mapping)
+		return -ENOENT;
+	fill_report(mapping, report);
+	if (report->state == AGNOCAST_UNMAPPED)
+		mapping_drop(mapping);
+	else
+		mapping_set(mapping, report->state, report->parts, report->error);
+	return 0;
+}
+
+int agk_mapping_report(struct agk_session *session,
+		       struct agnocast_map_report *report)
+{
+	struct agk_world *world = session->world;
+	struct agk_mapping *fresh = NULL;
+	int ret = report_is_valid(report);
+
+	if (ret)
+		return ret;
+	if (report->state == AGNOCAST_WILL_MAP) {
+		fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
+		if (!fresh)
+			return -ENOMEM;
+	}
+	mutex_lock(&world->lock);
+	if (session->ended)
+		ret = -ENOTCONN;
+	else if (report->state == AGNOCAST_WILL_MAP)
+		ret = will_map(session, &fresh, report);
+	else
+		ret = outcome(session, report);
+	mutex_unlock(&world->lock);
+	kfree(fresh);
+	return ret;
+}
+
+void agk_mappings_of_reader_end(struct agk_session *reader)
+{
+	while (!list_empty(&reader->mappings))
+		mapping_drop(list_first_entry(&reader->mappings,
+					      struct agk_mapping, of_reader));
+}
+
+void agk_mappings_of_owner_end(struct agk_session *owner)
+{
+	struct agk_mapping *mapping, *next;
+
+	list_for_each_entry_safe(mapping, next, &owner->mapped_by, of_owner) {
+		list_del(&mapping->of_owner);
+		mapping->owner = NULL;
+	}
+}

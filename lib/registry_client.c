@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * registry_client.c - how a process talks to the registry, whichever home it has
+ *
+ * No malloc, no stdio but snprintf: the heap starts through here. A descriptor
+ * that the host closed or replaced is noticed by its identity and made anew;
+ * both homes know the caller by its address space, not by the descriptor.
+ */
+
+#define _GNU_SOURCE
+#include "registry_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HIGH_FD 900
+
+static void lock_take(uint32_t *lock)
+{
+	uint32_t seen = 0;
+
+	if (__atomic_compare_exchange_n(lock, &seen, 1, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
+		return;
+	while (__atomic_exchange_n(lock, 2, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, lock, FUTEX_WAIT_PRIVATE, 2, NULL);
+}
+
+static void lock_give(uint32_t *lock)
+{
+	if (__atomic_exchange_n(lock, 0, __ATOMIC_RELEASE) == 2)
+		syscall(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* Out of the way of hosts that close or redirect low descriptors. */
+static int raise_fd(int fd)
+{
+	struct rlimit limit;
+	int floor = HIGH_FD, high;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD + 64)
+		floor = limit.rlim_cur > 64 ? (int)limit.rlim_cur - 64 : 3;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
+static int connect_socket(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	err = errno;
+	close(fd);
+	return -err;
+}
+
+static int connect_to(struct registry_client *client)
+{
+	int fd = client->daemon ? connect_socket(client->address)
+				: open(client->address, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return client->daemon ? fd : -errno;
+	client->fd = raise_fd(fd);
+	if (!fstat(client->fd, &st)) {
+		client->dev = st.st_dev;
+		client->ino = st.st_ino;
+	}
+	return 0;
+}
+
+static bool is_ours(const struct registry_client *client)
+{
+	struct stat st;
+
+	return client->fd >= 0 && !fstat(client->fd, &st) &&
+	       st.st_dev == client->dev && st.st_ino == client->ino;
+}
+
+static int open_at(struct registry_client *client, const char *address, bool daemon)
+{
+	client->daemon = daemon;
+	if (strlen(address) >= sizeof(client->address))
+		return -ENAMETOOLONG;
+	strcpy(client->address, address);
+	return connect_to(client);
+}
+
+static int open_default(struct registry_client *client)
+{
+	int ret = open_at(client, AGNOCAST_DEVICE, false);
+
+	if (ret != -ENOENT && ret != -ENXIO && ret != -ENODEV)
+		return ret;
+	ret = open_at(client, AGNOCAST_SOCKET, true);
+	return ret == -ENOENT || ret == -ECONNREFUSED ? -ENODEV : ret;
+}
+
+static int open_named(struct registry_client *client, const char *where)
+{
+	if (!strncmp(where, "unix:", 5))
+		return open_at(client, where + 5, true);
+	return open_at(client, where, strncmp(where, "/dev/", 5) != 0);
+}
+
+static void explain(int err, const char *where, char *why, size_t len)
+{
+	if (err == -ENODEV && !where)
+		snprintf(why, len, "no registry: neither " AGNOCAST_DEVICE
+			 " nor " AGNOCAST_SOCKET " is there; load the module "
+			 "(modprobe agnocast), start agnocastd, or set AGNOCAST_REGISTRY");
+	else if (err == -EACCES)
+		snprintf(why, len, "no permission for the registry %s: join the group "
+			 "agnocast, or run as its user",
+			 where ? where : AGNOCAST_DEVICE);
+	else
+		snprintf(why, len, "cannot reach the registry %s: %s; is agnocastd "
+			 "running there, is AGNOCAST_REGISTRY right?",
+			 where ? where : AGNOCAST_DEVICE, strerrordesc_np(-err));
+}
+
+int registry_client_open(struct registry_client *client, const char *where,
+			 char *why, size_t len)
+{
+	int ret;
+
+	*client = (struct registry_client){ .fd = -1 };
+	if (where && !*where)
+		where = NULL;
+	ret = where ? open_named(client, where) : open_default(client);
+	if (ret)
+		explain(ret, where, why, len);
+	return ret;
+}
+
+void registry_client_close(struct registry_client *client)
+{
+	if (client->token)
+		munmap(client->token, (size_t)sysconf(_SC_PAGESIZE));
+	client->token = NULL;
+	if (is_ours(client))
+		close(client->fd);
+	client->fd = -1;
+}
+
+void registry_client_forget(struct registry_client *client)
+{
+	if (is_ours(client))
+		close(client->fd);
+	client->fd = -1;
+	client->token = NULL;
+	client->lock = 0;
+}
+
+int registry_client_arm(struct registry_client *client)
+{
+	void *token;
+
+	if (client->daemon)
+		return 0;
+	token = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED,
+		     client->fd, 0);
+	if (token == MAP_FAILED)
+		return -errno;
+	client->token = token;
+	return 0;
+}
+
+/* What a command carries besides its structure. */
+struct extras {
+	void	*array;		/* comes after the structure in the reply */
+	size_t	array_len;
+	int	fd_in;
+	int32_t	*fd_out;
+};
+
+static struct extras extras_of(unsigned int cmd, void *arg)
+{
+	struct extras extras = { .fd_in = -1 };
+
+	if (cmd == AGNOCAST_PUBLISHER_ADD_CMD || cmd == AGNOCAST_SUBSCRIBER_ADD_CMD) {
+		struct agnocast_endpoint_add *add = arg;
+
+		extras.array = (void *)(uintptr_t)add->peers;
+		extras.array_len = add->peers_len;
+	} else if (cmd == AGNOCAST_LIST_CMD) {
+		struct agnocast_list *list = arg;
+
+		extras.array = (void *)(uintptr_t)list->buf;
+		extras.array_len = list->buf_len;
+	} else if (cmd == AGNOCAST_AREA_READY_CMD) {
+		extras.fd_in = ((struct agnocast_fd *)arg)->fd_in;
+	} else if (cmd == AGNOCAST_OPEN_AREA_CMD || cmd == AGNOCAST_OPEN_ROSTERS_CMD) {
+		extras.fd_out = &((struct agnocast_fd *)arg)->fd_out;
+	}
+	return extras;
+}
+
+union fd_control {
+	char	buf[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static void attach_fd(struct msghdr *msg, union fd_control *control, int fd)
+{
+	struct cmsghdr *cmsg;
+
+	msg->msg_control = control->buf;
+	msg->msg_controllen = sizeof(control->buf);
+	cmsg = CMSG_FIRSTHDR(msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+}
+
+static int send_request(int sock, unsigned int cmd, void *arg,
+			const struct extras *extras)
+{
+	struct agnocast_request request = { .cmd = cmd, .len = _IOC_SIZE(cmd) };
+	struct iovec iov[2] = {
+		{ &request, sizeof(request) }, { arg, _IOC_SIZE(cmd) },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	union fd_control control;
+	ssize_t n;
+
+	if (extras->fd_in >= 0)
+		attach_fd(&msg, &control, extras->fd_in);
+	do {
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+static int received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET &&
+	    cmsg->cmsg_type == SCM_RIGHTS &&
+	    cmsg->cmsg_len >= CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
+	return fd;
+}
+
+/* An error comes alone, so @arg is untouched then. */
+static int receive_reply(int sock, void *arg, unsigned int cmd,
+			 const struct extras *extras, int32_t *result)
+{
+	struct agnocast_reply reply = { 0, 0 };
+	struct iovec iov[3] = {
+		{ &reply, sizeof(reply) }, { arg, _IOC_SIZE(cmd) },
+		{ extras->array, extras->array_len },
+	};
+	union fd_control control;
+	struct msghdr msg = {
+		.msg_iov = iov, .msg_iovlen = 3,
+		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n;
+	int fd;
+
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < (ssize_t)sizeof(reply))
+		return -ENOTCONN;
+	fd = received_fd(&msg);
+	if (extras->fd_out)
+		*extras->fd_out = fd;
+	else if (fd >= 0)
+		close(fd);
+	*result = reply.result;
+	return 0;
+}
+
+/* The daemon is gone: the next call tries to reach its successor. */
+static int hang_up(struct registry_client *client)
+{
+	close(client->fd);
+	client->fd = -1;
+	return -ENOTCONN;
+}
+
+static int call_daemon(struct registry_client *client, unsigned int cmd, void *arg)
+{
+	struct extras extras = extras_of(cmd, arg);
+	int32_t result = 0;
+
+	if (send_request(client->fd, cmd, arg, &extras) ||
+	    receive_reply(client->fd, arg, cmd, &extras, &result))
+		return hang_up(client);
+	return result;
+}
+
+static int call_locked(struct registry_client *client, unsigned int cmd, void *arg)
+{
+	if (!is_ours(client)) {
+		int ret = connect_to(client);
+
+		if (ret)
+			return -ENOTCONN;
+	}
+	if (client->daemon)
+		return call_daemon(client, cmd, arg);
+	return ioctl(client->fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+int registry_client_call(struct registry_client *client, unsigned int cmd, void *arg)
+{
+	int saved = errno, ret;
+
+	lock_take(&client->lock);
+	ret = call_locked(client, cmd, arg);
+	lock_give(&client->lock);
+	errno = saved;
+	return ret;
+}

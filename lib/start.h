@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * start.h - whether and when this process joins
+ *
+ * Happens once, at the first call of the malloc family: reads the environment
+ * (MEMPOOL_SIZE, AGNOCAST_REGISTRY, AGNOCAST_MEMPOOL_MAX, AGNOCAST_PREFAULT,
+ * AGNOCAST_STRICT), opens the registry, reserves the window, NEW_SHM, makes
+ * the area. If anything is missing the heap is libc's, nothing is printed, and
+ * the reason is kept for the first API call.
+ */
+#ifndef AGNOCAST_START_H
+#define AGNOCAST_START_H
+
+#include <stdbool.h>
+#include "registry_client.h"
+
+/* Open while this process is a member. */
+extern struct registry_client registry;
+
+enum start_state {
+	START_NOT_YET,
+	START_MEMBER,	/* own_area is there */
+	START_ALONE,	/* libc's heap; start_reason() says why */
+	START_CHILD,	/* forked from a member: private copy of its heap, not a member */
+};
+
+extern enum start_state start_state;
+
+/* Joins if that was not tried yet. Idempotent, thread-safe, allocates nothing. */
+enum start_state start_once(void);
+
+/* 0 if a member, else the -errno and sentence for every API call. */
+int start_status(void);
+const char *start_reason(void);
+
+/*
+ * Called once by the first endpoint (participant.c); the exit handler and the
+ * fork handlers of start.c then call these back. All may be NULL.
+ * @at_exit runs before the names are unlinked; @in_child in the child after
+ * the heap's private copy is in place: no other thread exists there.
+ */
+void start_hooks(void (*at_exit)(void), void (*prepare)(void),
+		 void (*in_parent)(void), void (*in_child)(void));
+
+#endif /* AGNOCAST_START_H */

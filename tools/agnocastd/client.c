@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * client.c - connections, and the commands that come over them
+ *
+ * What kernel/ioctl.c is to the device: the only file that looks at what
+ * clients send. Bounded: one packet in, one out, nothing is kept; a client
+ * that does not read its replies is cut off.
+ */
+
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+/* One request and its reply; single-threaded, so one of each will do. */
+static struct {
+	struct agnocast_request head;
+	char	body[1024];
+} request;
+
+static struct {
+	struct agnocast_reply head;
+	char	body[AGNOCAST_PACKET_MAX];
+} reply;
+
+static struct client *dead_clients;
+
+static void client_close(struct client *client)
+{
+	watch_remove(&client->watch);
+	member_hung_up(client->pid);
+	client->next = dead_clients;
+	dead_clients = client;
+}
+
+void clients_reap(void)
+{
+	while (dead_clients) {
+		struct client *client = dead_clients;
+
+		dead_clients = client->next;
+		free(client);
+	}
+}
+
+static void do_version(struct agnocast_version *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->abi = AGNOCAST_ABI_VERSION;
+	out->sessions_max = agnocastd.window.areas;
+	out->window_base = agnocastd.window.base;
+	out->area_size = agnocastd.window.area_size;
+	strscpy(out->version, AGNOCAST_VERSION, sizeof(out->version));
+	strscpy(out->home, "daemon", sizeof(out->home));
+}
+
+static int do_add(struct member *member, u32 kind, struct agnocast_endpoint_add *add,
+		  u32 *extra)
+{
+	struct agnocast_peer *peers = (void *)(reply.body + sizeof(*add));
+	u64 room = add->peers_len / sizeof(*peers);
+	u64 most = (sizeof(reply.body) - sizeof(*add)) / sizeof(*peers);
+	int ret;
+
+	if (room > most)
+		room = most;
+	ret = agk_endpoint_add(member->session, kind, add, peers, (u32)room);
+	if (!ret)
+		*extra = (add->peers_count < room ? add->peers_count : (u32)room) *
+			 sizeof(*peers);
+	return ret;
+}
+
+static int do_list(struct world *world, struct agnocast_list *list, u32 *extra)
+{
+	u64 most = sizeof(reply.body) - sizeof(*list), asked = list->buf_len;
+	int ret;
+
+	if (list->buf_len > most)
+		list->buf_len = most;
+	ret = agk_list(world->core, list, reply.body + sizeof(*list));
+	list->buf_len = asked;
+	if (!ret)
+		*extra = list->count * list->record_size;
+	return ret;
+}
+
+static int do_leave(struct member *member, const struct agnocast_leave *leave)
+{
+	if (leave->flags || leave->pad)
+		return -EINVAL;
+	member_end(member, true);
+	return 0;
+}
+
+static int do_new_shm(struct client *client, struct agnocast_new_shm *args)
+{
+	return args->flags ? -EINVAL : member_join(client, args);
+}
+
+static int do_open_rosters(struct world *world, struct agnocast_fd *args, int *fd)
+{
+	*fd = fcntl(world->rosters_fd, F_DUPFD_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	args->size = AGNOCAST_ROSTERS_SIZE;
+	return 0;
+}
+
+/* Commands that need a session. @extra: bytes behind the structure in the reply. */
+static int run_member(struct member *member, u32 cmd, int fd_in, int *fd_out,
+		      u32 *extra)
+{
+	void *args = reply.body;
+	int ret;
+
+	switch (cmd) {
+	case AGNOCAST_AREA_READY_CMD:
+		return member_ready(member, fd_in);
+	case AGNOCAST_OPEN_AREA_CMD:
+		ret = member_open_area(member->world,
+				       ((struct agnocast_fd *)args)->session);
+		*fd_out = ret;
+		return ret < 0 ? ret : 0;
+	case AGNOCAST_OPEN_ROSTERS_CMD:
+		return do_open_rosters(member->world, args, fd_out);
+	case AGNOCAST_LEAVE_CMD:
+		return do_leave(member, args);
+	case AGNOCAST_PUBLISHER_ADD_CMD:
+		return do_add(member, AGNOCAST_PUBLISHER, args, extra);
+	case AGNOCAST_SUBSCRIBER_ADD_CMD:
+		return do_add(member, AGNOCAST_SUBSCRIPTION, args, extra);
+	case AGNOCAST_PUBLISHER_REMOVE_CMD:
+		return agk_endpoint_remove(member->session, AGNOCAST_PUBLISHER,
+			((struct agnocast_endpoint_remove *)args)->generation);
+	case AGNOCAST_SUBSCRIBER_REMOVE_CMD:
+		return agk_endpoint_remove(member->session, AGNOCAST_SUBSCRIPTION,
+			((struct agnocast_endpoint_remove *)args)->generation);
+	case AGNOCAST_MAP_REPORT_CMD:
+		return agk_mapping_report(member->session, args);
+	case AGNOCAST_CLEANED_CMD:
+		return agk_stale_cleaned(member->world->core,
+			((struct agnocast_cleaned *)args)->session,
+			member->session->who.uid);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int run(struct client *client, u32 cmd, int fd_in, int *fd_out, u32 *extra)
+{
+	struct member *member;
+
+	switch (cmd) {
+	case AGNOCAST_VERSION_CMD:
+		do_version((struct agnocast_version *)reply.body);
+		return 0;
+	case AGNOCAST_LIST_CMD:
+		return do_list(client->world, (struct agnocast_list *)reply.body, extra);
+	case AGNOCAST_NEW_SHM_CMD:
+		return do_new_shm(client, (struct agnocast_new_shm *)reply.body);
+	}
+	member = member_of(client->pid);
+	return member ? run_member(member, cmd, fd_in, fd_out, extra) : -ENOTCONN;
+}
+
+union control {
+	char	buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+/* Returns the packet's length; 0 or less ends the connection. */
+static ssize_t receive(struct client *client, pid_t *sender, int *fd)
+{
+	struct iovec iov = { &request, sizeof(request) };
+	union control control;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *cmsg;
+	ssize_t n = recvmsg(client->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n <= 0)
+		return n;
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET)
+			continue;
+		if (cmsg->cmsg_type == SCM_CREDENTIALS)
+			*sender = ((struct ucred *)CMSG_DATA(cmsg))->pid;
+		else if (cmsg->cmsg_type == SCM_RIGHTS)
+			memcpy(fd, CMSG_DATA(cmsg), sizeof(*fd));
+	}
+	return n;
+}
+
+static int send_reply(struct client *client, int result, u32 len, int fd)
+{
+	struct iovec iov = { &reply, sizeof(reply.head) + len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control control;
+
+	reply.head.result = result;
+	reply.head.len = len;
+	if (fd >= 0) {
+		struct cmsghdr *cmsg;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	}
+	return sendmsg(client->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* A request that is not even one: lengths that disagree, another's socket. */
+static int check(const struct client *client, ssize_t n, pid_t sender)
+{
+	if (n < (ssize_t)sizeof(request.head) ||
+	    request.head.len != (u64)n - sizeof(request.head) ||
+	    request.head.len != _IOC_SIZE(request.head.cmd))
+		return -EINVAL;
+	if (sender != client->pid)
+		return -EPERM;
+	return 0;
+}
+
+static void client_ready(struct watch *watch, unsigned int events)
+{
+	struct client *client = (struct client *)watch;
+	int fd_in = -1, fd_out = -1, result;
+	pid_t sender = 0;
+	u32 extra = 0;
+	ssize_t n = receive(client, &sender, &fd_in);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_close(client);
+		return;
+	}
+	result = check(client, n, sender);
+	if (!result) {
+		memcpy(reply.body, request.body, request.head.len);
+		result = run(client, request.head.cmd, fd_in, &fd_out, &extra);
+	}
+	/* AREA_READY keeps the descriptor. */
+	if (fd_in >= 0 && (result || request.head.cmd != AGNOCAST_AREA_READY_CMD))
+		close(fd_in);
+	if (send_reply(client, result, result ? 0 : request.head.len + extra, fd_out))
+		client_close(client);
+	if (fd_out >= 0)
+		close(fd_out);
+}
+
+static struct client *client_create(int fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	int on = 1, err;
+
+	if (!client)
+		return NULL;
+	client->watch.ready = client_ready;
+	client->watch.fd = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
+	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+		goto err_free;
+	client->pid = cred.pid;
+	client->uid = cred.uid;
+	client->gid = cred.gid;
+	client->world = world_of(cred.pid, &err);
+	if (!client->world) {
+		log_problem("pid %d (uid %u) turned away: its IPC namespace: %s",
+			    cred.pid, cred.uid, strerror(-err));
+		goto err_free;
+	}
+	if (watch_add(&client->watch))
+		goto err_free;
+	return client;
+
+err_free:
+	free(client);
+	return NULL;
+}
+
+void client_accept(struct watch *listener, unsigned int events)
+{
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd >= 0 && !client_create(fd))
+		close(fd);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * daemon.h - the parts of agnocastd
+ *
+ * One thread, one epoll loop. A world is an IPC namespace; a member is a
+ * process with a session; a client is a connection, which may come and go
+ * without the member noticing.
+ */
+#ifndef AGNOCASTD_DAEMON_H
+#define AGNOCASTD_DAEMON_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "registry.h"
+
+/* What epoll_event.data.ptr points to: the first member of what it watches. */
+struct watch {
+	void	(*ready)(struct watch *watch, unsigned int events);
+	int	fd;
+};
+
+struct world {
+	dev_t	dev;			/* of the IPC namespace */
+	ino_t	ino;
+	int	pin;			/* /proc/PID/ns/ipc: keeps ino from being reused */
+	bool	own;			/* the daemon's own namespace */
+	int	rosters_fd;		/* read-only */
+	char	*rosters;		/* writable mapping */
+	struct agk_world *core;
+	struct world *next;
+};
+
+/* A process with a session; ends when the process does or execs. */
+struct member {
+	struct watch watch;		/* pidfd */
+	pid_t	pid;
+	struct world *world;
+	struct agk_session *session;
+	int	area_fd;		/* -1 until AREA_READY */
+	struct member *next;
+};
+
+struct client {
+	struct watch watch;		/* socket */
+	pid_t	pid;
+	uid_t	uid;
+	gid_t	gid;
+	struct world *world;
+	struct client *next;		/* those to be freed after this round */
+};
+
+struct daemon {
+	int	epoll;
+	bool	stop;
+	struct agk_window_params window;
+	struct world *worlds;
+	struct member *members;
+};
+
+extern struct daemon agnocastd;
+
+/* main.c */
+void log_problem(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int watch_add(struct watch *watch);
+/* Also closes the descriptor. */
+void watch_remove(struct watch *watch);
+
+/* world.c. NULL and *err: no permission to look, or no memory. */
+struct world *world_of(pid_t pid, int *err);
+
+/* member.c */
+struct member *member_of(pid_t pid);
+int member_join(struct client *client, struct agnocast_new_shm *args);
+int member_ready(struct member *member, int fd);
+/* A read-only descriptor of the area of @session, or -errno. */
+int member_open_area(struct world *world, u64 session);
+void member_end(struct member *member, bool in_order);
+/* A connection of @pid is gone: exec, exit, or nothing at all? */
+void member_hung_up(pid_t pid);
+/* Frees those that ended in this round of the loop. */
+void members_reap(void);
+
+/* client.c */
+void client_accept(struct watch *listener, unsigned int events);
+void clients_reap(void);
+
+#endif /* AGNOCASTD_DAEMON_H */

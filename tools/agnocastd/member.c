@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * member.c - processes with a session, and how they end
+ *
+ * A session ends when the process's pidfd fires, or when its memory map no
+ * longer holds its area (exec). A closed connection alone means nothing: the
+ * host program may have closed our descriptor.
+ */
+
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <inttypes.h>
+#include <mqueue.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <agnocast/layout.h>
+
+#include "daemon.h"
+
+/* Their watches may still be named by an event of this round of the loop. */
+static struct member *dead_members;
+
+struct member *member_of(pid_t pid)
+{
+	struct member *member;
+
+	for (member = agnocastd.members; member; member = member->next)
+		if (member->pid == pid)
+			return member;
+	return NULL;
+}
+
+/* Is /agnocast@PID still the one of this session, or a successor's? */
+static bool is_of_session(int fd, u64 session)
+{
+	struct agnocast_area header;
+
+	return pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
+	       (header.session == session || header.magic != AGNOCAST_AREA_MAGIC);
+}
+
+/*
+ * The lock on the file and the check under it keep us and a new process with
+ * the same pid, which removes the stale file itself, from removing each
+ * other's.
+ */
+static void remove_names(const struct member *member)
+{
+	char shm[AGNOCAST_SHM_NAME_MAX], queue[32];
+	struct stat held, named;
+	int fd;
+
+	agk_shm_name(shm, member->pid);
+	fd = shm_open(shm, O_RDWR, 0);
+	if (fd < 0)
+		return;
+	if (!flock(fd, LOCK_EX | LOCK_NB) && is_of_session(fd, member->session->id)) {
+		int again = shm_open(shm, O_RDONLY, 0);
+
+		if (again >= 0 && !fstat(fd, &held) && !fstat(again, &named) &&
+		    held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
+			snprintf(queue, sizeof(queue), "/new_publisher@%d", member->pid);
+			if (member->world->own)
+				mq_unlink(queue);
+			shm_unlink(shm);
+		}
+		if (again >= 0)
+			close(again);
+	}
+	close(fd);
+}
+
+void member_end(struct member *member, bool in_order)
+{
+	struct member **at = &agnocastd.members;
+
+	agk_session_end(member->session, false);
+	if (!in_order)
+		remove_names(member);
+	while (*at != member)
+		at = &(*at)->next;
+	*at = member->next;
+	watch_remove(&member->watch);
+	if (member->area_fd >= 0)
+		close(member->area_fd);
+	agk_session_free(member->session);
+	member->next = dead_members;
+	dead_members = member;
+}
+
+void members_reap(void)
+{
+	while (dead_members) {
+		struct member *member = dead_members;
+
+		dead_members = member->next;
+		free(member);
+	}
+}
+
+static void on_exit_of(struct watch *watch, unsigned int events)
+{
+	(void)events;
+	member_end((struct member *)watch, false);
+}
+
+/* Does the process still have its area mapped where we gave it one? */
+static bool holds_area(const struct member *member)
+{
+	char path[64], line[512], start[32];
+	bool found = false;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", member->pid);
+	snprintf(start, sizeof(start), "%" PRIx64 "-", agk_session_base(member->session));
+	maps = fopen(path, "re");
+	if (!maps)
+		return errno == EACCES;		/* benefit of the doubt; the pidfd decides */
+	while (!found && fgets(line, sizeof(line), maps))
+		found = !strncmp(line, start, strlen(start)) && strstr(line, "agnocast@");
+	fclose(maps);
+	return found;
+}
+
+void member_hung_up(pid_t pid)
+{
+	struct member *member = member_of(pid);
+
+	if (member && (member->area_fd < 0 || !holds_area(member)))
+		member_end(member, false);
+}
+
+static void read_comm(pid_t pid, char comm[AGNOCAST_COMM_MAX])
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, comm, AGNOCAST_COMM_MAX - 1);
+	if (n > 0 && comm[n - 1] == '\n')
+		comm[n - 1] = '\0';
+	close(fd);
+}
+
+static struct member *member_alloc(struct client *client)
+{
+	struct member *member = calloc(1, sizeof(*member));
+
+	if (!member)
+		return NULL;
+	member->pid = client->pid;
+	member->world = client->world;
+	member->area_fd = -1;
+	member->watch.ready = on_exit_of;
+	member->watch.fd = (int)syscall(SYS_pidfd_open, client->pid, 0);
+	if (member->watch.fd < 0) {
+		free(member);
+		return NULL;
+	}
+	return member;
+}
+
+int member_join(struct client *client, struct agnocast_new_shm *args)
+{
+	struct agk_who who = { .key = (u64)client->pid, .pid = (u32)client->pid,
+			       .uid = client->uid };
+	struct member *member;
+	int ret;
+
+	/* Execed without our noticing, or its first join failed half-way. */
+	member_hung_up(client->pid);
+	if (member_of(client->pid))
+		return -EEXIST;
+	member = member_alloc(client);
+	if (!member)
+		return -ENOMEM;
+	read_comm(client->pid, who.comm);
+	ret = agk_session_join(client->world->core, args->abi, &who,
+			       args->mempool_size, &member->session);
+	if (ret)
+		goto err_free;
+	ret = watch_add(&member->watch);
+	if (ret)
+		goto err_leave;
+	member->next = agnocastd.members;
+	agnocastd.members = member;
+	args->session = member->session->id;
+	args->base = agk_session_base(member->session);
+	args->slot = member->session->slot;
+	args->pid = who.pid;
+	agk_shm_name(args->shm_name, who.pid);
+	return 0;
+
+err_leave:
+	agk_session_end(member->session, false);
+	agk_session_free(member->session);
+err_free:
+	close(member->watch.fd);
+	free(member);
+	return ret;
+}
+
+int member_ready(struct member *member, int fd)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+	struct stat st;
+	int ret;
+
+	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR)
+		return -EBADF;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return -EINVAL;
+	ret = agk_session_ready(member->session);
+	if (!ret)
+		member->area_fd = fd;
+	return ret;
+}
+
+int member_open_area(struct world *world, u64 session)
+{
+	struct member *member;
+	char path[32];
+	int fd;
+
+	for (member = agnocastd.members; member; member = member->next)
+		if (member->world == world && member->session->id == session)
+			break;
+	if (!member || member->area_fd < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", member->area_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
