@@ -5,6 +5,8 @@
  * The file /agnocast@<pid>, mapped writable over its whole address range once,
  * although the file is shorter. Memory is promised (fallocate) before anyone
  * gets it: a full /dev/shm is -ENOMEM here, never a SIGBUS. Allocates nothing.
+ *
+ * In a forked child the area is a private copy at the same addresses.
  */
 #ifndef AGNOCAST_AREA_H
 #define AGNOCAST_AREA_H
@@ -26,14 +28,54 @@ struct area {
 
 extern struct area own_area;
 
+/* The heap's addresses, for the range check of each free(); 0, 0: none. */
+extern uintptr_t area_heap_base;
+extern size_t area_heap_size;
+
+struct config;
+struct agnocast_new_shm;
+
+/*
+ * Make the shared memory that the registry named in @shm and map it at the
+ * address it gave. @group_of: a file whose group may read it. On failure @why
+ * gets a sentence and nothing is left.
+ */
+int area_create(const struct agnocast_new_shm *shm, const struct config *config,
+		const char *group_of, char *why, size_t len);
+
+/* A join that failed later: unlink and unmap. */
+void area_destroy(void);
+
+/* Exit: remove the name; the mapping and its memory stay until the process ends. */
+void area_unlink(void);
+
+/* The file's descriptor, checked, or -errno. Not to be closed. */
+int area_fd(void);
+
 /* Does [p, p + len) lie in the heap of this process's area? */
 bool area_owns_heap(const void *p, size_t len);
 
 /*
- * Heap: @size more bytes of address space, @align a power of two, committed
- * and zero. NULL: the area, /dev/shm or a limit is exhausted. Thread-safe.
+ * Heap: @size more bytes of address space, @align a power of two. Not to be
+ * touched before area_heap_commit(). NULL: the area is exhausted. Thread-safe.
  */
 void *area_heap_grow(size_t size, size_t align);
+
+/* Take back what area_heap_grow() gave last; elsewhere the addresses stay unused. */
+void area_heap_shrink(void *p, size_t size);
+
+/*
+ * Promise the memory of whole pages; those that were not committed before are
+ * zero. -ENOMEM: /dev/shm or a limit is exhausted. No system call if all of it
+ * is committed already, and that is most often so: commits are made ahead.
+ */
+int area_heap_commit(void *p, size_t len);
+
+/*
+ * Give whole pages back to the system; they need a commit before their next
+ * use. -EPERM within MEMPOOL_SIZE of a participant: that stays promised.
+ */
+int area_heap_decommit(void *p, size_t len);
 
 /*
  * First endpoint: commit all of MEMPOOL_SIZE (and prefault it if
@@ -49,5 +91,22 @@ int area_participate(char *why, size_t len);
  */
 uint64_t area_block_alloc(size_t size, int *err);
 void area_block_free(uint64_t block, size_t size);
+
+/* The next @len bytes of the control part, committed; for block.c. 0: *@err. */
+uint64_t area_control_grow(size_t len, int *err);
+
+/*
+ * fork. The parent's prepare holds area and blocks still and lets the child
+ * inherit the mapping; area_fork_parent() ends both. The child calls
+ * area_fork_child() before anything of it touches the area: the inherited
+ * mapping becomes a private copy. -errno: the child has no heap.
+ */
+void area_fork_prepare(void);
+void area_fork_parent(void);
+int area_fork_child(void);
+
+/* block.c's part in that. */
+void block_fork_prepare(void);
+void block_fork_release(void);
 
 #endif /* AGNOCAST_AREA_H */

@@ -35,11 +35,21 @@ const char *start_reason(void);
 
 /*
  * Called once by the first endpoint (participant.c); the exit handler and the
- * fork handlers of start.c then call these back. All may be NULL.
+ * fork handlers then call these back. All may be NULL.
  * @at_exit runs before the names are unlinked; @in_child in the child after
  * the heap's private copy is in place: no other thread exists there.
  */
 void start_hooks(void (*at_exit)(void), void (*prepare)(void),
 		 void (*in_parent)(void), void (*in_child)(void));
+
+/* For fork.c: run one of these hooks. */
+enum start_hook { HOOK_EXIT, HOOK_PREPARE, HOOK_PARENT, HOOK_CHILD };
+void start_run_hook(enum start_hook which);
+
+/* For fork.c: no join is under way when this returns. */
+void start_settle(void);
+
+/* For fork.c, in the child of a member: a member no longer. */
+void start_become_child(void);
 
 #endif /* AGNOCAST_START_H */

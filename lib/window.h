@@ -25,10 +25,17 @@ extern struct window window;
 
 /*
  * Reserve [base, base + areas * area_size). -EEXIST: something is in the way,
- * @why names it (from /proc/self/maps) and the remedy.
+ * @why names it (from /proc/self/maps) and the remedy. -ENOMEM: no such
+ * addresses here. -EINVAL: not what a registry would say.
  */
 int window_reserve(uintptr_t base, size_t area_size, uint32_t areas,
 		   char *why, size_t len);
+
+/* Undo window_reserve(), all mappings in it included. */
+void window_unreserve(void);
+
+/* Map this process's own area, writable. On failure @why says what is in the way. */
+int window_map_own(uintptr_t address, int fd, char *why, size_t why_len);
 
 /*
  * Map the first @len bytes of @fd read-only at @address (of another area), over
@@ -39,5 +46,10 @@ int window_map_peer(uintptr_t address, size_t len, int fd, char *why, size_t why
 
 /* Put the reservation back. */
 void window_unmap_peer(uintptr_t address, size_t len);
+
+/* fork: hold still; in the child also close the holes that peers left. */
+void window_fork_prepare(void);
+void window_fork_parent(void);
+void window_fork_child(void);
 
 #endif /* AGNOCAST_WINDOW_H */

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# make            build everything that needs no root
+# make demo       install what it needs, run the lidar pipeline, show the result
+#                 [SECONDS=5] [RATE=10] [PCD="a.pcd b.pcd"]
+# make test       install what it needs, run every test, count them
+# make check      unit tests only                              (seconds)
+# make integration  real processes against agnocastd           (a minute)
+# make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
+# make vm-demo    the demo on /dev/agnocast in QEMU
+# make vm-shell   a shell in QEMU with the module loaded
+# make module     build kernel/agnocast.ko for KDIR
+# make clean      remove build/
+#
+# V=1 shows commands, BUILD= is where output goes, KDIR= picks the kernel tree.
+
+BUILD	?= $(CURDIR)/build
+KDIR	?= /lib/modules/$(shell uname -r)/build
+SECONDS	?= 10
+RATE	?= 10
+
+export BUILD
+
+ifneq ($(V),1)
+MAKEFLAGS += --no-print-directory
+Q := @
+endif
+
+all: lib tools bpf cli examples
+
+lib:
+	$(Q)$(MAKE) -C lib
+
+tools:
+	$(Q)$(MAKE) -C tools/agnocastd
+
+bpf:
+	$(Q)$(MAKE) -C bpf
+
+cli: bpf
+	$(Q)$(MAKE) -C cli
+
+examples: lib
+	$(Q)$(MAKE) -C examples
+
+demo:
+	$(Q)tools/deps.sh demo
+	$(Q)$(MAKE) all
+	$(Q)SECONDS_TO_RUN=$(SECONDS) RATE=$(RATE) PCD="$(PCD)" tools/demo.sh
+
+test:
+	$(Q)tools/deps.sh test
+	$(Q)$(MAKE) all
+	$(Q)tests/run.sh
+
+check:
+	$(Q)$(MAKE) -C tests/unit run
+
+integration: all
+	$(Q)$(MAKE) -C tests/integration
+	$(Q)tests/integration/native.sh
+
+module:
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kernel modules
+
+include tools/vm/vm.mk
+
+clean:
+	$(RM) -r $(BUILD)
+
+help:
+	@sed -n 's/^# \{0,1\}//; 3,15p' Makefile
+
+.PHONY: all bpf check clean cli demo examples help integration lib module test tools
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all

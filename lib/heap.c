@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap.c - the malloc family of this process
+ *
+ * A pointer in the area belongs to jemalloc, any other to libc: that one range
+ * check makes every free() right, also of pointers from before the join.
+ * Semantics and errno are glibc's, which differ from jemalloc's in details.
+ * Nothing here calls dlsym() on a path that malloc may take.
+ */
+
+#define _GNU_SOURCE
+#include "heap.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "area.h"
+#include "jemalloc.h"
+#include "raw.h"
+#include "start.h"
+
+#define EXPORT		__attribute__((visibility("default")))
+#define ALIGNMENT	(2 * sizeof(void *))
+#define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
+#define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
+
+/* libc's own, under names that nobody interposes. */
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+extern void *__libc_memalign(size_t, size_t);
+
+/* Another name of our malloc that the dynamic linker does not redirect. */
+extern void *heap_malloc(size_t size)
+	__attribute__((alias("malloc"), visibility("hidden"), malloc, nothrow, leaf,
+		       alloc_size(1), warn_unused_result));
+
+bool heap_is_ours(void)
+{
+	void *called = malloc, *ours = heap_malloc;
+
+	__asm__ ("" : "+r" (called), "+r" (ours));	/* not what the compiler knows of them */
+	return called == ours;
+}
+
+static inline bool in_area(const void *p)
+{
+	return (uintptr_t)p - area_heap_base < area_heap_size;
+}
+
+/* Is the heap jemalloc's? Joins at the first call. */
+static inline bool shared(void)
+{
+	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(state == START_NOT_YET, 0))
+		state = start_once();
+	return state == START_MEMBER || state == START_CHILD;
+}
+
+static void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+EXPORT void *malloc(size_t size)
+{
+	return shared() ? aj_malloc(size) : __libc_malloc(size);
+}
+
+/*
+ * glibc's fork zeroes, in the child and before any handler of ours, the
+ * blocks of other threads' thread-specific data. Those would be the parent's
+ * if they lay in the area, so these alone are libc's.
+ */
+static bool is_thread_data(size_t count, size_t size, uintptr_t caller)
+{
+	return count == TSD_BLOCK && size == 2 * sizeof(void *) &&
+	       caller - (uintptr_t)pthread_setspecific < TSD_CODE;
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+	if (!shared() || is_thread_data(count, size, (uintptr_t)__builtin_return_address(0)))
+		return __libc_calloc(count, size);
+	return aj_calloc(count, size);
+}
+
+EXPORT void free(void *p)
+{
+	if (in_area(p))
+		aj_free(p);
+	else
+		__libc_free(p);
+}
+
+/* @p is libc's: its size is libc's secret, so libc resizes it before the copy. */
+static void *adopt(void *p, size_t size)
+{
+	void *copy = aj_malloc(size), *resized;
+
+	if (!copy)
+		return no_memory();
+	resized = __libc_realloc(p, size);
+	if (!resized) {
+		aj_free(copy);
+		return no_memory();
+	}
+	memcpy(copy, resized, size);
+	__libc_free(resized);
+	return copy;
+}
+
+EXPORT void *realloc(void *p, size_t size)
+{
+	void *got;
+
+	if (!p)
+		return malloc(size);
+	if (!in_area(p) && (!shared() || !size))
+		return __libc_realloc(p, size);
+	if (!size) {
+		aj_free(p);
+		return NULL;
+	}
+	if (!in_area(p))
+		return adopt(p, size);
+	got = aj_realloc(p, size);
+	return got ? got : no_memory();
+}
+
+EXPORT void *reallocarray(void *p, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return no_memory();
+	return realloc(p, bytes);
+}
+
+/* @alignment a power of two, @size perhaps 0. */
+static void *aligned(size_t alignment, size_t size)
+{
+	void *p = NULL;
+
+	if (!shared())
+		return __libc_memalign(alignment, size);
+	if (alignment < sizeof(void *))
+		alignment = sizeof(void *);
+	if (aj_posix_memalign(&p, alignment, size ? size : 1))
+		return no_memory();
+	return p;
+}
+
+/* As glibc: an alignment that is no power of two is rounded up to one. */
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+	size_t power = ALIGNMENT;
+
+	if (alignment > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (alignment <= ALIGNMENT)
+		return malloc(size);
+	while (power < alignment)
+		power <<= 1;
+	return aligned(power, size);
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+	return memalign(alignment, size);
+}
+
+EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
+{
+	int saved = errno;
+	void *p;
+
+	if (alignment % sizeof(void *) || !alignment || alignment & (alignment - 1))
+		return EINVAL;
+	p = aligned(alignment, size);
+	errno = saved;
+	if (!p)
+		return ENOMEM;
+	*out = p;
+	return 0;
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return aligned(getauxval(AT_PAGESZ), size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	size_t page = getauxval(AT_PAGESZ), up;
+
+	if (__builtin_add_overflow(size, page - 1, &up))
+		return no_memory();
+	return aligned(page, up & ~(page - 1));
+}
+
+/* libc's function of that name. Not from inside malloc. */
+#define LIBC(name) ((__typeof(&name))dlsym(RTLD_NEXT, #name))
+
+EXPORT size_t malloc_usable_size(void *p)
+{
+	__typeof(&malloc_usable_size) libc;
+
+	if (!p)
+		return 0;
+	if (in_area(p))
+		return aj_malloc_usable_size(p);
+	libc = LIBC(malloc_usable_size);
+	return libc ? libc(p) : 0;
+}
+
+/*
+ * Gives free memory back to the system, except for what MEMPOOL_SIZE promises
+ * to a participant. @pad has no meaning here. 1: something was given back.
+ */
+EXPORT int malloc_trim(size_t pad)
+{
+	__typeof(&malloc_trim) libc;
+	size_t before;
+
+	if (!shared()) {
+		libc = LIBC(malloc_trim);
+		return libc ? libc(pad) : 0;
+	}
+	if (start_state == START_CHILD)
+		return 0;
+	before = own_area.header->heap_committed;
+	aj_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	aj_mallctl("arena." AJ_ALL_ARENAS ".purge", NULL, NULL, NULL, 0);
+	return own_area.header->heap_committed < before;
+}
+
+static size_t statistic(const char *name)
+{
+	size_t value = 0, len = sizeof(value);
+
+	aj_mallctl(name, &value, &len, NULL, 0);
+	return value;
+}
+
+static void refresh_statistics(void)
+{
+	uint64_t epoch = 1;
+
+	aj_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+}
+
+EXPORT struct mallinfo2 mallinfo2(void)
+{
+	__typeof(&mallinfo2) libc;
+	struct mallinfo2 info = { 0 };
+
+	if (!shared()) {
+		libc = LIBC(mallinfo2);
+		return libc ? libc() : info;
+	}
+	refresh_statistics();
+	info.arena = own_area.header->heap_committed;
+	info.uordblks = statistic("stats.allocated");
+	info.fordblks = info.arena > info.uordblks ? info.arena - info.uordblks : 0;
+	return info;
+}
+
+static int as_int(size_t value)
+{
+	return value > INT32_MAX ? INT32_MAX : (int)value;
+}
+
+EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return (struct mallinfo){
+		.arena = as_int(info.arena), .ordblks = as_int(info.ordblks),
+		.smblks = as_int(info.smblks), .hblks = as_int(info.hblks),
+		.hblkhd = as_int(info.hblkhd), .usmblks = as_int(info.usmblks),
+		.fsmblks = as_int(info.fsmblks), .uordblks = as_int(info.uordblks),
+		.fordblks = as_int(info.fordblks), .keepcost = as_int(info.keepcost),
+	};
+}
+
+/* 1 only for what is true here anyway: memory is never trimmed nor mapped apart. */
+EXPORT int mallopt(int param, int value)
+{
+	__typeof(&mallopt) libc;
+
+	if (!shared()) {
+		libc = LIBC(mallopt);
+		return libc ? libc(param, value) : 0;
+	}
+	return (param == M_TRIM_THRESHOLD && value == -1) ||
+	       (param == M_MMAP_MAX && value == 0);
+}
+
+EXPORT void malloc_stats(void)
+{
+	__typeof(&malloc_stats) libc;
+	struct mallinfo2 info;
+	char line[160];
+	int len;
+
+	if (!shared()) {
+		libc = LIBC(malloc_stats);
+		if (libc)
+			libc();
+		return;
+	}
+	info = mallinfo2();
+	len = snprintf(line, sizeof(line), "Agnocast heap at 0x%zx:\nsystem bytes     = %10zu\n"
+		       "in use bytes     = %10zu\n", (size_t)area_heap_base, info.arena,
+		       info.uordblks);
+	raw_write(STDERR_FILENO, line, (size_t)len);
+}

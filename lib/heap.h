@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap.h - the malloc family of this process
+ *
+ * The functions themselves are those of <stdlib.h> and <malloc.h>. Served from
+ * the area by a jemalloc whose view of the system is heap_os.c, or by libc
+ * where this process did not join.
+ */
+#ifndef AGNOCAST_HEAP_H
+#define AGNOCAST_HEAP_H
+
+#include <stdbool.h>
+
+/* Is the malloc that this program calls the one in this library? */
+bool heap_is_ours(void);
+
+/* jemalloc's own fork handlers; nothing before its first use. */
+void heap_fork_prepare(void);
+void heap_fork_parent(void);
+void heap_fork_child(void);
+
+#endif /* AGNOCAST_HEAP_H */

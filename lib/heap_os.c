@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap_os.c - the system as jemalloc sees it
+ *
+ * Address space comes from the area and memory is committed piece by piece:
+ * jemalloc is told that this system does not overcommit, so it takes addresses
+ * in large steps and asks (by mapping over them) for each piece before its
+ * first use. Never purged: a shared page cannot be dropped lazily. What
+ * jemalloc knows about the heap (its base) lies in private memory: nobody can
+ * read it, and fork copies it at one instant. No libc call here is a
+ * cancellation point or changes errno.
+ */
+
+#define _GNU_SOURCE
+#include "jemalloc.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "area.h"
+#include "heap.h"
+#include "raw.h"
+
+#define OVERCOMMIT_FILE	"/proc/sys/vm/overcommit_memory"
+#define OVERCOMMIT_FD	0x3fffffff	/* of nobody */
+
+/*
+ * No decay: giving memory back costs real time and may fail to come again.
+ * trust_madvise and dss: no probing of what heap_os_madvise() and sbrk refuse.
+ */
+const char *aj_malloc_conf =
+	"dirty_decay_ms:-1,muzzy_decay_ms:-1,retain:true,dss:disabled,"
+	"trust_madvise:true,metadata_thp:disabled,abort_conf:false";
+
+static struct {
+	void	(*prepare)(void);
+	void	(*parent)(void);
+	void	(*child)(void);
+	bool	prepared;	/* jemalloc may start between prepare and parent */
+} handlers;
+
+static bool in_area(const void *p)
+{
+	return (uintptr_t)p - area_heap_base < area_heap_size;
+}
+
+static void *real_mmap(void *addr, size_t len, int prot, int flags)
+{
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, -1, 0L);
+}
+
+/* Commit or decommit what area_heap_grow() gave before. */
+static void *remap(void *addr, size_t len, int prot)
+{
+	int ret = prot == PROT_NONE ? area_heap_decommit(addr, len)
+				    : area_heap_commit(addr, len);
+
+	return ret ? MAP_FAILED : addr;
+}
+
+void *heap_os_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	int saved = errno;
+	void *got;
+
+	(void)fd;
+	(void)offset;
+	if (flags & MAP_FIXED && in_area(addr))
+		return remap(addr, len, prot);
+	if (flags & MAP_FIXED) {
+		got = real_mmap(addr, len, prot, flags);
+	} else {
+		got = area_heap_grow(len, 1);
+		if (got && prot != PROT_NONE && area_heap_commit(got, len)) {
+			area_heap_shrink(got, len);
+			got = NULL;
+		}
+		if (!got)
+			got = MAP_FAILED;
+	}
+	errno = saved;
+	return got;
+}
+
+int heap_os_munmap(void *addr, size_t len)
+{
+	if (!in_area(addr))
+		return raw_call(SYS_munmap, addr, len) ? -1 : 0;
+	area_heap_shrink(addr, len);
+	return 0;
+}
+
+/*
+ * MADV_DONTNEED on shared memory reports success and drops nothing, after
+ * which calloc() would hand out old data. jemalloc has a way without each.
+ */
+int heap_os_madvise(void *addr, size_t len, int advice)
+{
+	(void)addr;
+	(void)len;
+	(void)advice;
+	return -1;
+}
+
+int heap_os_mprotect(void *addr, size_t len, int prot)
+{
+	if (in_area(addr))
+		return -1;
+	return raw_call(SYS_mprotect, addr, len, prot) ? -1 : 0;
+}
+
+void *heap_os_sbrk(intptr_t increment)
+{
+	(void)increment;
+	return (void *)-1;
+}
+
+/* MALLOC_CONF and /etc/malloc.conf are of jemallocs that users know of. */
+char *heap_os_secure_getenv(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+ssize_t heap_os_readlink(const char *path, char *buf, size_t len)
+{
+	(void)path;
+	(void)buf;
+	(void)len;
+	return -1;
+}
+
+/* It reads two files when it starts, and writes messages, which nobody wants. */
+long heap_os_syscall(long number, ...)
+{
+	va_list args;
+	long a, b, c;
+
+	va_start(args, number);
+	a = va_arg(args, long);
+	b = va_arg(args, long);
+	c = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_write)
+		return c;
+	if (number == SYS_openat)
+		return strcmp((const char *)b, OVERCOMMIT_FILE) ? -1 : OVERCOMMIT_FD;
+#ifdef SYS_open
+	if (number == SYS_open)
+		return strcmp((const char *)a, OVERCOMMIT_FILE) ? -1 : OVERCOMMIT_FD;
+#endif
+	if (number == SYS_read && a == OVERCOMMIT_FD && c > 0) {
+		*(char *)b = '2';
+		return 1;
+	}
+	return number == SYS_close ? 0 : -1;
+}
+
+int heap_os_open(const char *path, int flags, ...)
+{
+	(void)path;
+	(void)flags;
+	return -1;
+}
+
+int heap_os_creat(const char *path, mode_t mode)
+{
+	(void)path;
+	(void)mode;
+	return -1;
+}
+
+int heap_os_close(int fd)
+{
+	(void)fd;
+	return -1;
+}
+
+/* The profiler's, which is never on; spares each process libgcc_s and libm. */
+int heap_os_Unwind_Backtrace(void *trace, void *arg)
+{
+	(void)trace;
+	(void)arg;
+	return 0;
+}
+
+uintptr_t heap_os_Unwind_GetIP(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+double heap_os_exp(double x)
+{
+	return x;
+}
+
+double heap_os_log(double x)
+{
+	return x;
+}
+
+double heap_os_round(double x)
+{
+	return x;
+}
+
+/* Private memory for jemalloc's base: aligned, zero, in small pages. */
+void *heap_os_metadata(void *wanted, size_t size, size_t alignment, bool *zero, bool *commit)
+{
+	int saved = errno;
+	char *raw, *got;
+	size_t slack;
+
+	if (wanted)
+		return NULL;
+	raw = real_mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+	errno = saved;
+	if (raw == MAP_FAILED)
+		return NULL;
+	got = (char *)(((uintptr_t)raw + alignment - 1) & ~(alignment - 1));
+	slack = (size_t)(got - raw);
+	if (slack)
+		raw_call(SYS_munmap, raw, slack);
+	raw_call(SYS_munmap, got + size, alignment - slack);
+	raw_call(SYS_madvise, got, size, MADV_NOHUGEPAGE);
+	*zero = true;
+	*commit = true;
+	return got;
+}
+
+int heap_os_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	handlers.parent = parent;
+	handlers.child = child;
+	handlers.prepare = prepare;
+	return 0;
+}
+
+void heap_fork_prepare(void)
+{
+	handlers.prepared = handlers.prepare;
+	if (handlers.prepared)
+		handlers.prepare();
+}
+
+void heap_fork_parent(void)
+{
+	if (handlers.prepared)
+		handlers.parent();
+}
+
+void heap_fork_child(void)
+{
+	if (handlers.prepared)
+		handlers.child();
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * jemalloc.h - what jemalloc.sh makes of the system's static jemalloc
+ *
+ * Its public names get the prefix aj_, the system calls it makes become those
+ * of heap_os.c.
+ */
+#ifndef AGNOCAST_JEMALLOC_H
+#define AGNOCAST_JEMALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define AJ_ALL_ARENAS	"4096"	/* MALLCTL_ARENAS_ALL */
+
+void *aj_malloc(size_t size);
+void *aj_calloc(size_t count, size_t size);
+void *aj_realloc(void *p, size_t size);
+void aj_free(void *p);
+int aj_posix_memalign(void **out, size_t alignment, size_t size);
+size_t aj_malloc_usable_size(void *p);
+int aj_mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len);
+
+/* Read by jemalloc when it starts. */
+extern const char *aj_malloc_conf;
+
+/* What it calls (heap_os.c); as libc's of the same name, but for errno. */
+void *heap_os_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
+int heap_os_munmap(void *addr, size_t len);
+int heap_os_madvise(void *addr, size_t len, int advice);
+int heap_os_mprotect(void *addr, size_t len, int prot);
+void *heap_os_sbrk(intptr_t increment);
+char *heap_os_secure_getenv(const char *name);
+ssize_t heap_os_readlink(const char *path, char *buf, size_t len);
+int heap_os_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+long heap_os_syscall(long number, ...);
+int heap_os_open(const char *path, int flags, ...);
+int heap_os_creat(const char *path, mode_t mode);
+int heap_os_close(int fd);
+int heap_os_Unwind_Backtrace(void *trace, void *arg);
+uintptr_t heap_os_Unwind_GetIP(void *context);
+double heap_os_exp(double x);
+double heap_os_log(double x);
+double heap_os_round(double x);
+void *heap_os_metadata(void *wanted, size_t size, size_t alignment, bool *zero, bool *commit);
+
+#endif /* AGNOCAST_JEMALLOC_H */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* participant.c - a process with endpoints: its library thread and its lists */
+
+#include "participant.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "clock.h"
+#include "log.h"
+#include "peer.h"
+#include "publisher.h"
+#include "queue.h"
+#include "roster.h"
+#include "stale.h"
+#include "start.h"
+#include "subscription.h"
+
+#define TICK_MS 500		/* a hint may be lost: look anyway */
+#define BUSY_TICK_MS 10		/* while something is to be finished */
+#define THREAD_STACK (256u << 10)
+
+static struct {
+	pthread_mutex_t lock;
+	bool	entered;		/* lock */
+	bool	queue_is_mine;		/* lock */
+	int	queue;			/* -1: none */
+	int	event;
+	uint32_t stale_seen;		/* the thread's */
+	struct agnocast_publisher *publishers;	/* lock */
+	struct agnocast_subscription *subscriptions;	/* lock */
+} self = { .lock = PTHREAD_MUTEX_INITIALIZER, .queue = -1, .event = -1 };
+
+static atomic_bool alive = true;
+
+bool participant_is_alive(void)
+{
+	return atomic_load_explicit(&alive, memory_order_relaxed);
+}
+
+void participant_lock(void)
+{
+	pthread_mutex_lock(&self.lock);
+}
+
+void participant_unlock(void)
+{
+	pthread_mutex_unlock(&self.lock);
+}
+
+void participant_kick(void)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	if (self.event >= 0 && write(self.event, &one, sizeof(one)) < 0)
+		errno = saved;	/* full: kicked enough; closed by the host: the tick serves */
+}
+
+void participant_add_publisher(struct agnocast_publisher *pub)
+{
+	pub->next = self.publishers;
+	self.publishers = pub;
+}
+
+void participant_add_subscription(struct agnocast_subscription *sub)
+{
+	sub->next = self.subscriptions;
+	self.subscriptions = sub;
+}
+
+void participant_remove_publisher(struct agnocast_publisher *pub)
+{
+	struct agnocast_publisher **at = &self.publishers;
+
+	while (*at != pub)
+		at = &(*at)->next;
+	*at = pub->next;
+}
+
+void participant_remove_subscription(struct agnocast_subscription *sub)
+{
+	struct agnocast_subscription **at = &self.subscriptions;
+
+	while (*at != sub)
+		at = &(*at)->next;
+	*at = sub->next;
+}
+
+/* One round over everything. Returns whether something is unfinished. */
+static bool housekeeping(void)
+{
+	struct agnocast_publisher *pub, *finished = NULL, *next;
+	struct agnocast_subscription *sub;
+	uint32_t stale = rosters_stale();
+	bool busy = false;
+
+	pthread_mutex_lock(&self.lock);
+	for (sub = self.subscriptions; sub; sub = sub->next)
+		busy |= subscription_refresh(sub, NULL);
+	for (pub = self.publishers; pub; pub = next) {
+		next = pub->next;
+		busy |= publisher_refresh(pub);
+		if (publisher_is_finished(pub)) {
+			participant_remove_publisher(pub);
+			pub->next = finished;
+			finished = pub;
+		}
+	}
+	peers_collect();
+	pthread_mutex_unlock(&self.lock);
+	for (; finished; finished = next) {
+		next = finished->next;
+		publisher_free(finished);
+	}
+	if (stale != self.stale_seen) {
+		self.stale_seen = stale;
+		stale_clean();
+	}
+	return busy;
+}
+
+static void *thread_main(void *arg)
+{
+	int timeout = 0;
+
+	(void)arg;
+	prctl(PR_SET_NAME, "agnocast");
+	for (;;) {
+		struct pollfd fds[2] = {
+			{ .fd = self.event, .events = POLLIN },
+			{ .fd = self.queue, .events = POLLIN },
+		};
+		uint64_t drained;
+
+		if (poll(fds, 2, timeout) < 0 && errno != EINTR)
+			usleep(TICK_MS * 1000);
+		/* Descriptors that the host closed: hints are lost, the tick is not. */
+		if ((fds[0].revents | fds[1].revents) & (POLLNVAL | POLLERR))
+			usleep(BUSY_TICK_MS * 1000);
+		if (fds[0].revents & POLLIN &&
+		    read(self.event, &drained, sizeof(drained)) < 0)
+			usleep(BUSY_TICK_MS * 1000);
+		if (fds[1].revents & POLLIN)
+			queue_drain(self.queue);
+		timeout = housekeeping() ? BUSY_TICK_MS : TICK_MS;
+	}
+	return NULL;
+}
+
+static int start_thread(void)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	pthread_t thread;
+	int ret;
+
+	/* The host's signals are for the host's threads. */
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&thread, &attr, thread_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return -ret;
+}
+
+static void at_exit(void)
+{
+	if (self.queue_is_mine)
+		queue_unlink(own_area.pid);
+}
+
+/* No other thread exists here, and no lock is known to be free. */
+static void in_child(void)
+{
+	atomic_store(&alive, false);
+	self.queue_is_mine = false;
+}
+
+static void open_queue(void)
+{
+	int fd = queue_create(own_area.pid);
+
+	if (fd < 0) {
+		log_line(AGNOCAST_LOG_WARNING, "no message queue /new_publisher@%u: %s; "
+			 "new publishers are noticed up to %d ms later",
+			 own_area.pid, strerrordesc_np(-fd), TICK_MS);
+		return;
+	}
+	self.queue = fd;
+	self.queue_is_mine = true;
+}
+
+/* The lock is held. */
+static int enter_first(void)
+{
+	char why[512] = "";
+	int ret = area_participate(why, sizeof(why));
+
+	if (ret) {
+		log_line(AGNOCAST_LOG_ERROR, "%s", why);
+		return ret;
+	}
+	ret = rosters_open();
+	if (ret) {
+		log_line(AGNOCAST_LOG_ERROR, "cannot read the registry's rosters: %s",
+			 strerrordesc_np(-ret));
+		return ret;
+	}
+	if (self.event < 0)
+		self.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (self.event < 0)
+		return -errno;
+	if (self.queue < 0)
+		open_queue();
+	start_hooks(at_exit, NULL, NULL, in_child);
+	return start_thread();
+}
+
+int participant_enter(void)
+{
+	int saved = errno, ret;
+
+	log_enable();
+	if (start_once() != START_MEMBER || !participant_is_alive()) {
+		log_line(AGNOCAST_LOG_ERROR, "%s", start_reason());
+		return start_status();
+	}
+	pthread_mutex_lock(&self.lock);
+	ret = self.entered ? 0 : enter_first();
+	self.entered = !ret;
+	pthread_mutex_unlock(&self.lock);
+	errno = saved;
+	return ret;
+}
+
+int participant_name(struct agnocast_endpoint_add *add, const char *topic,
+		     const char *node)
+{
+	if (!topic || topic[0] != '/' || !topic[1] ||
+	    strnlen(topic, sizeof(add->topic)) == sizeof(add->topic)) {
+		log_line(AGNOCAST_LOG_ERROR, "topic '%.40s%s' is not valid: a topic is "
+			 "'/' and 1 to 254 more bytes", topic ? topic : "(null)",
+			 topic && strlen(topic) > 40 ? "..." : "");
+		return -EINVAL;
+	}
+	if (node && strnlen(node, sizeof(add->node)) == sizeof(add->node)) {
+		log_line(AGNOCAST_LOG_ERROR, "node name '%.40s...' is longer than %zu bytes",
+			 node, sizeof(add->node) - 1);
+		return -EINVAL;
+	}
+	strcpy(add->topic, topic);
+	if (node)
+		strcpy(add->node, node);
+	return 0;
+}
+
+static void tell_peers(const struct agnocast_peer *peers, uint32_t count)
+{
+	struct queue_note note = {
+		.session = own_area.session, .address = own_area.base,
+		.size = own_area.size, .pid = own_area.pid,
+	};
+
+	for (uint32_t i = 0; i < count; i++)
+		if (peers[i].session != own_area.session)
+			queue_notify(peers[i].pid, &note);
+}
+
+int participant_register(unsigned int cmd, struct agnocast_endpoint_add *add)
+{
+	const size_t len = AGNOCAST_ENDPOINTS_MAX * sizeof(struct agnocast_peer);
+	struct agnocast_peer *peers = malloc(len);
+	int ret;
+
+	if (!peers)
+		return -ENOMEM;
+	add->peers = (uintptr_t)peers;
+	add->peers_len = len;
+	ret = registry_client_call(&registry, cmd, add);
+	if (!ret)
+		tell_peers(peers, add->peers_count);
+	else
+		log_line(AGNOCAST_LOG_ERROR, "topic %s: %s", add->topic,
+			 ret == -ENOTCONN ? "the registry is gone; start it again, then "
+			 "this process" :
+			 ret == -ENOSPC ? "the topic or the registry is full" :
+			 strerrordesc_np(-ret));
+	free(peers);
+	return ret;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* peer.c - other processes' areas, mapped here */
+
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "clock.h"
+#include "log.h"
+#include "start.h"
+#include "window.h"
+
+#define RETRY_NS 1000000000u
+
+static pthread_mutex_t peers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct peer *peers;		/* peers_lock */
+static struct peer own_peer;
+
+static int report(uint64_t owner, uint32_t state, uint32_t parts, int error,
+		  struct agnocast_map_report *out)
+{
+	struct agnocast_map_report local = { 0 };
+
+	if (!out)
+		out = &local;
+	*out = (struct agnocast_map_report){
+		.owner = owner, .state = state, .parts = parts, .error = (uint32_t)error,
+	};
+	return registry_client_call(&registry, AGNOCAST_MAP_REPORT_CMD, out);
+}
+
+static size_t length_of(uint32_t parts, uint64_t size)
+{
+	return parts & AGNOCAST_MAP_HEAP ? size : AGNOCAST_CONTROL_SIZE;
+}
+
+/*
+ * Is this file the area that the registry speaks of? Read, not mapped: a file
+ * that is somebody else's, or empty, cannot fault us.
+ */
+static bool is_area_of(int fd, const struct agnocast_map_report *owner)
+{
+	struct agnocast_area header;
+
+	return pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+	       header.magic == AGNOCAST_AREA_MAGIC &&
+	       header.version == AGNOCAST_LAYOUT_VERSION &&
+	       header.session == owner->owner &&
+	       header.base == owner->base && header.size == owner->size;
+}
+
+static int open_from_registry(const struct agnocast_map_report *owner)
+{
+	struct agnocast_fd args = { .session = owner->owner, .fd_in = -1, .fd_out = -1 };
+	int ret = registry_client_call(&registry, AGNOCAST_OPEN_AREA_CMD, &args);
+
+	if (ret)
+		return ret;
+	if (!is_area_of(args.fd_out, owner)) {
+		close(args.fd_out);
+		return -ESTALE;
+	}
+	return args.fd_out;
+}
+
+/* By name; from the registry where this /dev/shm is another one. */
+static int open_area(const struct agnocast_map_report *owner)
+{
+	int fd = shm_open(owner->shm_name, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd >= 0 && is_area_of(fd, owner))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return open_from_registry(owner);
+}
+
+/*
+ * The announcement is made. Returns 0 or -errno; then nothing is mapped anew.
+ * @told: the errno that the log has heard of already.
+ */
+static int map_announced(const struct agnocast_map_report *owner, uint32_t parts, int told)
+{
+	char why[512] = "";
+	int fd = open_area(owner), ret;
+
+	if (fd < 0) {
+		if (-fd != told)
+			log_line(AGNOCAST_LOG_ERROR, "cannot open %s of pid %u: %s",
+				 owner->shm_name, owner->pid, strerrordesc_np(-fd));
+		return fd;
+	}
+	ret = window_map_peer(owner->base, length_of(parts, owner->size), fd,
+			      why, sizeof(why));
+	if (ret && -ret != told)
+		log_line(AGNOCAST_LOG_ERROR, "cannot map %s of pid %u: %s",
+			 owner->shm_name, owner->pid, why);
+	close(fd);
+	return ret;
+}
+
+/* peers_lock is held. */
+static int peer_map(struct peer *peer, uint32_t parts)
+{
+	struct agnocast_map_report owner;
+	int ret;
+
+	parts |= peer->parts | AGNOCAST_MAP_CONTROL;
+	ret = report(peer->session, AGNOCAST_WILL_MAP, parts, 0, &owner);
+	if (ret)
+		return ret;
+	ret = map_announced(&owner, parts, -peer->error);
+	if (ret) {
+		atomic_fetch_add_explicit(&own_area.header->map_failures, 1,
+					  memory_order_relaxed);
+		/* What was mapped before is still there, and still announced. */
+		report(peer->session, AGNOCAST_REFUSED, parts, -ret, NULL);
+		return ret;
+	}
+	peer->base = owner.base;
+	peer->pid = owner.pid;
+	peer->parts = parts;
+	report(peer->session, AGNOCAST_MAPPED, parts, 0, NULL);
+	return 0;
+}
+
+static struct peer *peer_find(uint64_t session)
+{
+	for (struct peer *peer = peers; peer; peer = peer->next)
+		if (peer->session == session)
+			return peer;
+	return NULL;
+}
+
+static struct peer *own(void)
+{
+	own_peer.session = own_area.session;
+	own_peer.base = own_area.base;
+	own_peer.pid = own_area.pid;
+	own_peer.parts = AGNOCAST_MAP_PARTS;
+	return &own_peer;
+}
+
+static struct peer *peer_add(uint64_t session)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (!peer)
+		return NULL;
+	peer->session = session;
+	peer->next = peers;
+	peers = peer;
+	return peer;
+}
+
+/* A peer that cannot be mapped is tried again now and then, not all the time. */
+static int peer_try(struct peer *peer, uint32_t parts)
+{
+	uint64_t now = clock_ns();
+
+	peer->asked_ns = now;
+	if (peer->error && now < peer->retry_ns)
+		return peer->error;
+	peer->error = peer_map(peer, parts);
+	peer->retry_ns = now + RETRY_NS;
+	return peer->error;
+}
+
+/* A refusal is remembered, and shown to observers, while someone still asks. */
+static bool is_unused(const struct peer *peer)
+{
+	return !peer->refs &&
+	       (!peer->error || clock_ns() - peer->asked_ns > 3 * RETRY_NS);
+}
+
+struct peer *peer_get(uint64_t session, uint32_t parts, int *err)
+{
+	struct peer *peer;
+
+	*err = 0;
+	if (session == own_area.session)
+		return own();
+	pthread_mutex_lock(&peers_lock);
+	peer = peer_find(session);
+	if (!peer)
+		peer = peer_add(session);
+	if (!peer)
+		*err = -ENOMEM;
+	else if ((peer->parts & parts) != parts)
+		*err = peer_try(peer, parts);
+	if (*err)
+		peer = NULL;
+	else
+		peer->refs++;
+	pthread_mutex_unlock(&peers_lock);
+	return peer;
+}
+
+void peer_put(struct peer *peer)
+{
+	if (peer == &own_peer)
+		return;
+	pthread_mutex_lock(&peers_lock);
+	peer->refs--;
+	pthread_mutex_unlock(&peers_lock);
+}
+
+void peers_collect(void)
+{
+	struct peer **at = &peers;
+
+	pthread_mutex_lock(&peers_lock);
+	while (*at) {
+		struct peer *peer = *at;
+
+		if (!is_unused(peer)) {
+			at = &peer->next;
+			continue;
+		}
+		*at = peer->next;
+		if (peer->parts)
+			window_unmap_peer(peer->base,
+					  length_of(peer->parts, window.area_size));
+		report(peer->session, AGNOCAST_UNMAPPED, 0, 0, NULL);
+		free(peer);
+	}
+	pthread_mutex_unlock(&peers_lock);
+}
+
+const void *peer_control(const struct peer *peer, uint64_t offset, uint64_t len)
+{
+	if (offset < 4096 || offset % AGNOCAST_LINE ||
+	    offset > AGNOCAST_CONTROL_SIZE || len > AGNOCAST_CONTROL_SIZE - offset)
+		return NULL;
+	return (const void *)(peer->base + offset);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * peer.h - other processes' areas, mapped here
+ *
+ * One entry per session, shared by all endpoints of this process. Mapping is
+ * announced to the registry before and confirmed after; nothing of a peer is
+ * touched before its identity was checked. Only the thread that creates an
+ * endpoint and the library's thread map and unmap; publish and take never do.
+ */
+#ifndef AGNOCAST_PEER_H
+#define AGNOCAST_PEER_H
+
+#include <stdint.h>
+#include <uapi/agnocast.h>
+
+struct peer {
+	uint64_t	session;
+	uintptr_t	base;		/* of the area; where it is mapped */
+	uint32_t	pid;
+	uint32_t	parts;		/* AGNOCAST_MAP_...: what is mapped */
+	uint32_t	refs;		/* peers_lock */
+	int		error;		/* why the last attempt failed; 0 */
+	uint64_t	retry_ns;	/* not before, after an error */
+	uint64_t	asked_ns;	/* when it was last wanted */
+	struct peer	*next;
+};
+
+/*
+ * A counted reference to the area of @session with at least @parts mapped, or
+ * NULL and *@err. Drop it with peer_put(). The own session is a peer too.
+ */
+struct peer *peer_get(uint64_t session, uint32_t parts, int *err);
+/* Never unmaps: may be called on the message path. */
+void peer_put(struct peer *peer);
+/* Unmaps what nobody refers to any more, and tells the registry. */
+void peers_collect(void);
+
+/* Address of @len bytes at @offset of the control part; NULL if out of range. */
+const void *peer_control(const struct peer *peer, uint64_t offset, uint64_t len);
+
+#endif /* AGNOCAST_PEER_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * publisher.h - a publisher's private side
+ *
+ * Its ring is in the area, for readers; everything else is here. .lock guards
+ * all of it against the process's other threads and the library's thread.
+ */
+#ifndef AGNOCAST_PUBLISHER_H
+#define AGNOCAST_PUBLISHER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <agnocast/agnocast.h>
+#include <agnocast/layout.h>
+#include <uapi/agnocast.h>
+
+#include "peer.h"
+
+/* A subscription of the topic, as far as this process can reach it. */
+struct link {
+	uint64_t generation;
+	uint64_t session;
+	uint64_t block;
+	struct peer *peer;			/* NULL: not mapped yet */
+	const struct agnocast_sub *sub;		/* in peer's area; NULL with it */
+};
+
+/* A message that left the ring and may still be held. */
+struct retired {
+	uint64_t seq;
+	void	*message;
+};
+
+struct agnocast_publisher {
+	pthread_mutex_t lock;
+	struct agnocast_ring *ring;
+	uint64_t block;
+	uint64_t block_size;
+	uint64_t generation;
+	const struct agnocast_roster *roster;
+	uint64_t topic;			/* id; another one there: all peers are gone */
+	uint32_t roster_seen;
+	bool	roster_known;
+	uint32_t depth;
+	uint32_t retire_max;		/* more retired messages than this: ENOBUFS */
+	void	(*destroy)(void *message, void *arg);
+	void	*arg;
+	struct link *links;		/* as of roster_seen */
+	uint32_t links_count;
+	uint32_t unmapped;		/* of these */
+	struct retired *retired;	/* oldest first */
+	uint32_t retired_count, retired_room;
+	uint32_t *claims;		/* scratch for a scan */
+	uint32_t claims_room;
+	bool	withdrawn;		/* destroyed by the user; readers drain */
+	uint64_t withdrawn_ns;
+	struct agnocast_publisher *next;	/* participant lock */
+};
+
+/*
+ * The thread's visit; the participant lock is held. Follows the roster, maps
+ * new subscriptions, reclaims. Returns whether something is unfinished.
+ */
+bool publisher_refresh(struct agnocast_publisher *pub);
+/* Withdrawn, drained, and all messages destroyed or to be destroyed by free. */
+bool publisher_is_finished(struct agnocast_publisher *pub);
+/* No lock held: destroys what is left. Not in any list any more. */
+void publisher_free(struct agnocast_publisher *pub);
+
+#endif /* AGNOCAST_PUBLISHER_H */

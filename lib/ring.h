@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ring.h - the protocol between one publisher and its subscriptions
+ *
+ * Pure functions on the structures of layout.h: no system call, no allocation,
+ * no other file of the library. The publisher's side is called under the
+ * publisher's lock, the reader's side under the subscription's, except for
+ * claim_end().
+ *
+ * Why it is right. A reader stores its claim, fences, and then looks at tail;
+ * a publisher moves tail, fences, and then looks at the claims. Whichever
+ * fence comes first, at least one of the two sees the other: either the reader
+ * sees that its message was retired, and drops the claim, or the publisher
+ * sees the claim, and keeps the message.
+ */
+#ifndef AGNOCAST_RING_H
+#define AGNOCAST_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <agnocast/layout.h>
+
+/* Bytes of a ring's block; @capacity is a power of two. */
+static inline size_t ring_size(uint32_t capacity)
+{
+	return sizeof(struct agnocast_ring) +
+	       (size_t)capacity * sizeof(struct agnocast_entry);
+}
+
+/* Entries for @depth messages: more than depth, so that a retired entry is not
+ * overwritten before the fence that follows its retirement. */
+uint32_t ring_capacity(uint32_t depth);
+
+struct ring_options {
+	uint64_t instance;
+	uint64_t roster;
+	uint32_t depth;
+	uint32_t flags;
+};
+
+/* Prepares a new or reused block; not visible before ring_open(). */
+void ring_format(struct agnocast_ring *ring, const struct ring_options *options);
+void ring_open(struct agnocast_ring *ring, uint64_t instance);
+void ring_close(struct agnocast_ring *ring);
+
+/* Publisher's side. */
+struct ring_item {
+	uint64_t seq;
+	uint64_t address;
+	uint64_t bytes;
+	uint64_t publish_ns;
+};
+
+/* Shows a message to readers. Returns its seq. */
+uint64_t ring_put(struct agnocast_ring *ring, const struct ring_item *item);
+/* Retires the oldest if more than @keep are in the ring: true and *@item. */
+bool ring_retire(struct agnocast_ring *ring, uint32_t keep, struct ring_item *item);
+
+/* Reader's side: a ring in another process's area, checked once. */
+struct ring_view {
+	const struct agnocast_ring *ring;
+	uint64_t instance;
+	uint32_t mask;		/* capacity - 1, checked against the block */
+};
+
+/* @room: bytes from @ring to the end of the control part. False: not @instance's. */
+bool ring_view_init(struct ring_view *view, const struct agnocast_ring *ring,
+		    uint64_t instance, size_t room);
+
+/* Is there anything at or after @cursor? Then *@publish_ns is when the next came. */
+bool ring_peek(const struct ring_view *view, uint64_t cursor, uint64_t *publish_ns);
+
+/*
+ * The next message that a reader with @depth should take: never before the
+ * tail, never more than @depth behind the head.
+ */
+uint64_t ring_next(const struct ring_view *view, uint64_t cursor, uint64_t depth);
+
+/* Copies entry @seq after it was claimed. False: it was retired, or is not there. */
+bool ring_read_claimed(const struct ring_view *view, uint64_t seq,
+		       struct ring_item *item);
+
+/* Claims, in the subscription's own block. */
+/* Returns the index, or -EMFILE. Ends with the fence that ring_read_claimed() needs. */
+int claim_begin(struct agnocast_sub *sub, uint64_t publisher, uint64_t seq);
+/* True if @index held exactly that claim. Any thread. */
+bool claim_end(struct agnocast_sub *sub, uint32_t index, uint64_t publisher,
+	       uint64_t seq);
+uint32_t claims_held(const struct agnocast_sub *sub);
+bool claims_any_of(const struct agnocast_sub *sub, uint64_t publisher);
+
+/* What a publisher collects from all its subscriptions after its fence. */
+struct claim_set {
+	uint32_t *seq;		/* low halves; room for .room */
+	uint32_t count;
+	uint32_t room;
+	bool	overflow;	/* did not fit: treat everything as claimed */
+};
+
+/* Adds the claims that @sub has on @publisher's messages. */
+void claims_collect(const struct agnocast_sub *sub, uint64_t publisher,
+		    struct claim_set *set);
+bool claims_hold(const struct claim_set *set, uint64_t seq);
+
+#endif /* AGNOCAST_RING_H */

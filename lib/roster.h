@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * roster.h - reading the registry's lists of endpoints
+ *
+ * One read-only mapping per process; a look at a topic's generation is one
+ * load. What is read here was written by the registry alone.
+ */
+#ifndef AGNOCAST_ROSTER_H
+#define AGNOCAST_ROSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uapi/agnocast.h>
+
+/* Maps the rosters. 0 or -errno. */
+int rosters_open(void);
+
+/* The roster at an offset that the registry returned; NULL if it makes no sense. */
+const struct agnocast_roster *roster_at(uint64_t offset);
+
+static inline uint32_t roster_generation(const struct agnocast_roster *roster)
+{
+	return __atomic_load_n(&roster->generation, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Copies the endpoints of @kind into a malloc'ed array. Returns 0 and the
+ * generation it belongs to; -EAGAIN if the list kept changing (use the one
+ * before, reclaim nothing); -ENOMEM. A roster whose topic is gone is empty.
+ */
+int roster_read(const struct agnocast_roster *roster, uint64_t topic, uint32_t kind,
+		struct agnocast_roster_entry **entries, uint32_t *count,
+		uint32_t *generation);
+
+static inline uint64_t roster_topic(const struct agnocast_roster *roster)
+{
+	return __atomic_load_n(&roster->topic, __ATOMIC_RELAXED);
+}
+
+/* How often sessions' names became stale: a hint to clean up. */
+uint32_t rosters_stale(void);
+
+#endif /* AGNOCAST_ROSTER_H */

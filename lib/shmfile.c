@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shmfile.c - the file /dev/shm/agnocast@<pid> of this process */
+
+#define _GNU_SOURCE
+#include "shmfile.h"
+
+#include <linux/falloc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+
+#include "raw.h"
+
+#define SHM_DIR		"/dev/shm"
+#define SHM_MODE	0640
+#define HIGH_FD		900
+#define LOCK_TRIES	100	/* 1 ms each */
+
+static int stat_fd(int fd, struct stat *st)
+{
+	int saved = errno;
+	int ret = fstat(fd, st) ? -errno : 0;
+
+	errno = saved;
+	return ret;
+}
+
+static int stat_path(const char *path, struct stat *st)
+{
+	int saved = errno;
+	int ret = stat(path, st) ? -errno : 0;
+
+	errno = saved;
+	return ret;
+}
+
+/* Out of the way of hosts that close or redirect low descriptors. */
+static int raise_fd(int fd)
+{
+	struct rlimit limit;
+	int floor = HIGH_FD, high;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD + 64)
+		floor = limit.rlim_cur > 64 ? (int)limit.rlim_cur - 64 : 3;
+	high = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, floor);
+	if (high < 0)
+		return fd;
+	raw_close(fd);
+	return high;
+}
+
+/* Does @path still name the file that @fd is open on? */
+static bool still_named(const char *path, int fd)
+{
+	struct stat by_fd, by_path;
+
+	return !stat_fd(fd, &by_fd) && !stat_path(path, &by_path) &&
+	       by_fd.st_dev == by_path.st_dev && by_fd.st_ino == by_path.st_ino;
+}
+
+/* Cleaners hold the lock for microseconds; somebody who does not is a reason. */
+static int lock_file(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	long ret;
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		ret = raw_call(SYS_flock, fd, LOCK_EX | LOCK_NB);
+		if (ret != -EWOULDBLOCK && ret != -EINTR)
+			return (int)ret;
+		raw_call(SYS_nanosleep, &pause, NULL);
+	}
+	return -EBUSY;
+}
+
+/*
+ * The name is of an earlier process with our pid. Under the file's lock, so
+ * that a cleaner at the same work cannot remove the name that we make next.
+ */
+static int remove_stale(const char *path, uint32_t pid)
+{
+	int fd = raw_open(path, O_RDWR | O_NOFOLLOW, 0), ret;
+	char queue[32];
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	ret = lock_file(fd);
+	if (!ret && still_named(path, fd)) {
+		snprintf(queue, sizeof(queue), "new_publisher@%u", pid);
+		raw_call(SYS_mq_unlink, queue);
+		ret = (int)raw_call(SYS_unlinkat, AT_FDCWD, path, 0);
+	}
+	raw_close(fd);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+/* Let the group that may use the registry read it; otherwise only the user can. */
+static void set_access(int fd, const char *group_of)
+{
+	struct stat st;
+
+	if (!stat_path(group_of, &st) && st.st_gid != getegid())
+		raw_call(SYS_fchown, fd, -1, st.st_gid);
+	raw_call(SYS_fchmod, fd, SHM_MODE);
+}
+
+int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
+		   const char *group_of, char *why, size_t len)
+{
+	struct stat st;
+	int fd = -EEXIST, ret = 0;
+
+	snprintf(file->path, sizeof(file->path), SHM_DIR "%s", name);
+	for (int i = 0; i < 3 && fd == -EEXIST && !ret; i++) {
+		fd = raw_open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, SHM_MODE);
+		if (fd == -EEXIST)
+			ret = remove_stale(file->path, pid);
+	}
+	if (fd == -EEXIST) {
+		snprintf(why, len, "%s is left of a dead process and cannot be removed (%s): "
+			 "run `agnocast doctor --clean` as its owner or as root",
+			 file->path, strerrordesc_np(ret ? -ret : EEXIST));
+		return ret ? ret : -EEXIST;
+	}
+	if (fd >= 0)
+		fd = raise_fd(fd);
+	ret = fd < 0 ? fd : stat_fd(fd, &st);
+	if (ret) {
+		snprintf(why, len, "cannot create the shared memory %s: %s", file->path,
+			 strerrordesc_np(-ret));
+		if (fd >= 0)
+			raw_close(fd);
+		return ret;
+	}
+	set_access(fd, group_of);
+	file->fd = fd;
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	return 0;
+}
+
+static bool is_file(const struct shmfile *file, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && !stat_fd(fd, &st) && st.st_dev == file->dev &&
+	       st.st_ino == file->ino;
+}
+
+int shmfile_fd(struct shmfile *file)
+{
+	int fd;
+
+	if (is_file(file, file->fd))
+		return file->fd;
+	file->fd = -1;
+	if (!file->path[0])
+		return -EBADF;
+	fd = raw_open(file->path, O_RDWR | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	if (!is_file(file, fd)) {
+		raw_close(fd);
+		return -ESTALE;
+	}
+	file->fd = raise_fd(fd);
+	return file->fd;
+}
+
+/* A storm of signals may interrupt each try: then one without them. */
+static int allocate(int fd, int mode, uint64_t offset, uint64_t len)
+{
+	int ret = (int)raw_call(SYS_fallocate, fd, mode, (off_t)offset, (off_t)len);
+	sigset_t all, old;
+
+	if (ret != -EINTR)
+		return ret;
+	sigfillset(&all);
+	raw_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, _NSIG / 8);
+	ret = (int)raw_call(SYS_fallocate, fd, mode, (off_t)offset, (off_t)len);
+	raw_call(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, _NSIG / 8);
+	return ret;
+}
+
+int shmfile_commit(struct shmfile *file, uint64_t offset, uint64_t len)
+{
+	struct rlimit limit;
+	int fd;
+
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur < offset + len)
+		return -EFBIG;
+	fd = shmfile_fd(file);
+	return fd < 0 ? fd : allocate(fd, 0, offset, len);
+}
+
+int shmfile_punch(struct shmfile *file, uint64_t offset, uint64_t len)
+{
+	int fd = shmfile_fd(file);
+
+	if (fd < 0)
+		return fd;
+	return allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+}
+
+uint64_t shmfile_free_space(struct shmfile *file)
+{
+	struct statfs fs;
+	int fd = shmfile_fd(file);
+
+	if (fd < 0 || raw_call(SYS_fstatfs, fd, &fs) || !fs.f_blocks)
+		return UINT64_MAX;
+	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+}
+
+void shmfile_unlink(struct shmfile *file)
+{
+	int fd = shmfile_fd(file);
+
+	if (fd >= 0 && still_named(file->path, fd))
+		raw_call(SYS_unlinkat, AT_FDCWD, file->path, 0);
+}
+
+void shmfile_close(struct shmfile *file)
+{
+	if (is_file(file, file->fd))
+		raw_close(file->fd);
+	file->fd = -1;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * start.c - whether and when this process joins
+ *
+ * Runs inside the first malloc, perhaps before libc has set environ: no
+ * memory, no stdio but snprintf. A join that fails leaves nothing behind but
+ * its reason.
+ */
+
+#define _GNU_SOURCE
+#include "start.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <uapi/agnocast.h>
+
+#include "area.h"
+#include "config.h"
+#include "fork.h"
+#include "heap.h"
+#include "raw.h"
+#include "window.h"
+
+#define DUMP_MAPPED_SHARED	8	/* bit 3 of coredump_filter: core(5) */
+
+extern void *__libc_stack_end;		/* ld.so's: argc, argv, NULL, environment */
+
+struct registry_client registry = { .fd = -1 };
+enum start_state start_state;
+
+static uint32_t gate;			/* 0 idle, 1 joining, 2 joining and awaited, 3 done */
+static long joiner;			/* thread that joins */
+static long member_pid;			/* a raw clone of us is not us */
+static int status;			/* of START_ALONE */
+static char reason[640];
+static void (*hooks[4])(void);
+
+static char *const *environment(void)
+{
+	long argc;
+
+	if (environ || !__libc_stack_end)
+		return environ;
+	argc = *(long *)__libc_stack_end;
+	return (char *const *)__libc_stack_end + argc + 2;
+}
+
+static int say(int err, const char *text)
+{
+	snprintf(reason, sizeof(reason), "%s", text);
+	return err;
+}
+
+/* Whose malloc would we be? -ENOTSUP: not this program's. */
+static int check_host(char *const *env)
+{
+	const char *preload = config_get(env, "LD_PRELOAD");
+
+	if (!heap_is_ours())
+		return say(-ENOTSUP, "this program brings its own malloc (linked in, or a "
+			   "sanitizer's): build it without, or its messages cannot be shared");
+	if (preload && strstr(preload, "/vgpreload_"))
+		return say(-ENOTSUP, "this program runs under valgrind, which replaces malloc: "
+			   "run it without");
+	return 0;
+}
+
+static int check_version(struct agnocast_version *version)
+{
+	int ret = registry_client_call(&registry, AGNOCAST_VERSION_CMD, version);
+
+	if (ret) {
+		snprintf(reason, sizeof(reason), "the registry at %s does not answer: %s",
+			 registry.address, strerrordesc_np(-ret));
+		return ret;
+	}
+	if (version->abi == AGNOCAST_ABI_VERSION)
+		return 0;
+	version->version[sizeof(version->version) - 1] = 0;
+	snprintf(reason, sizeof(reason), "the registry at %s is release %s with ABI %u, this "
+		 "library needs ABI %u: install both from one release", registry.address,
+		 version->version, version->abi, AGNOCAST_ABI_VERSION);
+	return -EPROTO;
+}
+
+static int new_shm(const struct config *config, uint32_t areas, struct agnocast_new_shm *shm)
+{
+	int ret;
+
+	*shm = (struct agnocast_new_shm){
+		.abi = AGNOCAST_ABI_VERSION, .mempool_size = config->mempool_size,
+	};
+	ret = registry_client_call(&registry, AGNOCAST_NEW_SHM_CMD, shm);
+	if (ret == -ENOSPC)
+		snprintf(reason, sizeof(reason), "all %u areas of the registry are taken: end "
+			 "some processes, or start it with more areas", areas);
+	else if (ret)
+		snprintf(reason, sizeof(reason), "the registry at %s refused to let this "
+			 "process join: %s", registry.address, strerrordesc_np(-ret));
+	return ret;
+}
+
+static int area_ready(void)
+{
+	struct agnocast_fd args = { .fd_in = area_fd(), .fd_out = -1 };
+	int ret = args.fd_in;
+
+	if (ret >= 0)
+		ret = registry_client_call(&registry, AGNOCAST_AREA_READY_CMD, &args);
+	if (ret)
+		snprintf(reason, sizeof(reason), "the registry at %s did not accept %s: %s",
+			 registry.address, own_area.shm_name, strerrordesc_np(-ret));
+	return ret;
+}
+
+static void leave(void)
+{
+	struct agnocast_leave args = { 0 };
+
+	registry_client_call(&registry, AGNOCAST_LEAVE_CMD, &args);
+}
+
+/* A core dump without the heap would be useless; the kernel's default omits it. */
+static void dump_heap(void)
+{
+	int fd = raw_open("/proc/self/coredump_filter", O_RDWR, 0);
+	char text[32] = "";
+	unsigned long filter;
+
+	if (fd < 0)
+		return;
+	if (raw_read(fd, text, sizeof(text) - 1) > 0) {
+		filter = strtoul(text, NULL, 16);
+		if (!(filter & DUMP_MAPPED_SHARED)) {
+			snprintf(text, sizeof(text), "0x%lx", filter | DUMP_MAPPED_SHARED);
+			raw_write(fd, text, strlen(text));
+		}
+	}
+	raw_close(fd);
+}
+
+/* The window is reserved, the registry open. */
+static int take_area(const struct config *config, const struct agnocast_version *version)
+{
+	struct agnocast_new_shm shm;
+	int ret = new_shm(config, version->sessions_max, &shm);
+
+	if (ret)
+		return ret;
+	ret = area_create(&shm, config, registry.address, reason, sizeof(reason));
+	if (ret)
+		goto err_leave;
+	ret = area_ready();
+	if (ret)
+		goto err_destroy;
+	return 0;
+
+err_destroy:
+	area_destroy();
+err_leave:
+	leave();
+	return ret;
+}
+
+static int join_registry(struct config *config, char *const *env)
+{
+	struct agnocast_version version = { 0 };
+	int ret;
+
+	ret = registry_client_open(&registry, config->registry, reason, sizeof(reason));
+	if (ret)
+		return ret;
+	ret = check_version(&version);
+	if (ret)
+		goto err_close;
+	ret = window_reserve(version.window_base, version.area_size, version.sessions_max,
+			     reason, sizeof(reason));
+	if (ret)
+		goto err_close;
+	ret = config_fit(config, env, version.area_size - AGNOCAST_CONTROL_SIZE,
+			 reason, sizeof(reason));
+	if (ret)
+		goto err_unreserve;
+	ret = registry_client_arm(&registry);
+	if (ret) {
+		snprintf(reason, sizeof(reason), "cannot map the session of %s: %s",
+			 registry.address, strerrordesc_np(-ret));
+		goto err_unreserve;
+	}
+	ret = take_area(config, &version);
+	if (!ret)
+		return 0;
+
+err_unreserve:
+	window_unreserve();
+err_close:
+	registry_client_close(&registry);
+	return ret;
+}
+
+static enum start_state join(void)
+{
+	char *const *env = environment();
+	struct config config;
+	int ret = config_read(&config, env, reason, sizeof(reason));
+
+	if (getauxval(AT_SECURE))
+		config.registry = NULL;		/* not what an unprivileged caller says */
+	if (!ret)
+		ret = check_host(env);
+	if (!ret)
+		ret = join_registry(&config, env);
+	if (!ret) {
+		dump_heap();
+		member_pid = raw_call(SYS_getpid);
+		reason[0] = 0;
+		return START_MEMBER;
+	}
+	status = ret;
+	if (config.strict) {
+		raw_write(STDERR_FILENO, "agnocast: ", 10);
+		raw_write(STDERR_FILENO, reason, strlen(reason));
+		raw_write(STDERR_FILENO, "\n", 1);
+		raw_call(SYS_exit_group, 1);
+	}
+	return START_ALONE;
+}
+
+static bool gate_enter(void)
+{
+	uint32_t idle = 0;
+
+	if (!__atomic_compare_exchange_n(&gate, &idle, 1, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_store_n(&joiner, raw_call(SYS_gettid), __ATOMIC_RELAXED);
+	return true;
+}
+
+static void gate_open(void)
+{
+	if (__atomic_exchange_n(&gate, 3, __ATOMIC_RELEASE) == 2)
+		raw_call(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+/* Until the thread that joins is through. */
+static void gate_wait(void)
+{
+	uint32_t seen = __atomic_load_n(&gate, __ATOMIC_ACQUIRE);
+
+	while (seen == 1 || seen == 2) {
+		if (seen == 2 || __atomic_compare_exchange_n(&gate, &seen, 2, false,
+							     __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+			raw_call(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, 2, NULL);
+		seen = __atomic_load_n(&gate, __ATOMIC_ACQUIRE);
+	}
+}
+
+enum start_state start_once(void)
+{
+	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
+	int saved = errno;
+
+	if (state != START_NOT_YET)
+		return state;
+	if (gate_enter()) {
+		__atomic_store_n(&start_state, join(), __ATOMIC_RELEASE);
+		gate_open();
+	} else if (__atomic_load_n(&joiner, __ATOMIC_RELAXED) == raw_call(SYS_gettid)) {
+		errno = saved;
+		return START_NOT_YET;		/* the join itself allocates: from libc */
+	} else {
+		gate_wait();
+	}
+	errno = saved;
+	return __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
+}
+
+void start_settle(void)
+{
+	if (__atomic_load_n(&joiner, __ATOMIC_RELAXED) != raw_call(SYS_gettid))
+		gate_wait();
+}
+
+int start_status(void)
+{
+	switch (start_once()) {
+	case START_MEMBER:
+		return 0;
+	case START_CHILD:
+		return -ECHILD;
+	default:
+		return status;
+	}
+}
+
+const char *start_reason(void)
+{
+	start_once();
+	return reason;
+}
+
+void start_hooks(void (*at_exit)(void), void (*prepare)(void),
+		 void (*in_parent)(void), void (*in_child)(void))
+{
+	hooks[HOOK_EXIT] = at_exit;
+	hooks[HOOK_PREPARE] = prepare;
+	hooks[HOOK_PARENT] = in_parent;
+	hooks[HOOK_CHILD] = in_child;
+}
+
+void start_run_hook(enum start_hook which)
+{
+	if (hooks[which])
+		hooks[which]();
+}
+
+void start_become_child(void)
+{
+	registry_client_forget(&registry);
+	say(-ECHILD, "this process was forked from a member of Agnocast and has a private "
+	    "copy of its heap: exec a program, which joins anew");
+	__atomic_store_n(&start_state, START_CHILD, __ATOMIC_RELEASE);
+}
+
+/* First of all constructors (-z initfirst), so that our fork handlers are innermost. */
+__attribute__((constructor)) static void begin(void)
+{
+	const char *strict = config_get(environment(), "AGNOCAST_STRICT");
+
+	fork_register();
+	if (strict && *strict && strcmp(strict, "0"))
+		start_once();
+}
+
+/* Last of all destructors. The heap stays usable: others may still free. */
+__attribute__((destructor)) static void end(void)
+{
+	if (start_state != START_MEMBER || raw_call(SYS_getpid) != member_pid)
+		return;
+	start_run_hook(HOOK_EXIT);
+	area_unlink();
+	leave();
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * subscription.c - a subscription's life, and the publishers that it follows
+ *
+ * Taking messages is in take.c. Here is what happens when peers come and go:
+ * the library's thread attaches publishers as sources and drops those that
+ * left, once they are drained and nothing of theirs is held.
+ */
+
+#include "subscription.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "log.h"
+#include "participant.h"
+#include "roster.h"
+#include "start.h"
+
+static struct source *source_find(struct agnocast_subscription *sub, uint64_t generation)
+{
+	for (uint32_t i = 0; i < sub->sources_count; i++)
+		if (sub->sources[i].generation == generation)
+			return &sub->sources[i];
+	return NULL;
+}
+
+/* Takers that sleep must sleep on the new sources too. */
+static void tell_news(struct agnocast_subscription *sub)
+{
+	atomic_fetch_add_explicit(&sub->news, 1, memory_order_release);
+	syscall(SYS_futex, &sub->news, FUTEX_WAKE, INT_MAX);
+}
+
+/*
+ * Where to start. Publishers older than the subscription: at what they publish
+ * from now on, or, transient local, at what they keep. Newer ones: at their
+ * first message.
+ */
+static uint64_t first_cursor(const struct agnocast_subscription *sub,
+			     const struct source *source)
+{
+	const struct agnocast_ring *ring = source->view.ring;
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+
+	if (source->generation > sub->generation)
+		return ring->first;
+	if (!(sub->flags & AGNOCAST_QOS_TRANSIENT_LOCAL) ||
+	    !(ring->flags & AGNOCAST_TRANSIENT_LOCAL))
+		return head;
+	return head - tail > sub->depth ? head - sub->depth : tail;
+}
+
+static int show_cursor(struct agnocast_subscription *sub, const struct source *source)
+{
+	struct agnocast_cursor *cursors = sub->block->cursor;
+
+	for (uint32_t i = 0; i < AGNOCAST_ENDPOINTS_MAX; i++) {
+		if (atomic_load_explicit(&cursors[i].publisher, memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&cursors[i].next, source->cursor, memory_order_relaxed);
+		/* Release: who sees the publisher sees where we stand. */
+		atomic_store_explicit(&cursors[i].publisher, source->generation,
+				      memory_order_release);
+		return (int)i;
+	}
+	return -ENOSPC;
+}
+
+static int sources_have_room(struct agnocast_subscription *sub)
+{
+	uint32_t room = sub->sources_room ? sub->sources_room * 2 : 4;
+	struct source *sources;
+
+	if (sub->sources_count < sub->sources_room)
+		return 0;
+	sources = realloc(sub->sources, room * sizeof(*sources));
+	if (!sources)
+		return -ENOMEM;
+	sub->sources = sources;
+	sub->sources_room = room;
+	return 0;
+}
+
+/* The source is mapped; the lock is held. */
+static int append(struct agnocast_subscription *sub, struct source *source)
+{
+	int ret = sources_have_room(sub);
+
+	if (ret)
+		return ret;
+	source->cursor = first_cursor(sub, source);
+	ret = show_cursor(sub, source);
+	if (ret < 0)
+		return ret;
+	source->shown = (uint32_t)ret;
+	sub->sources[sub->sources_count++] = *source;
+	return 0;
+}
+
+/*
+ * -EAGAIN: listed, but its ring is not open yet, or is closed again.
+ */
+static int attach(struct agnocast_subscription *sub,
+		  const struct agnocast_roster_entry *entry)
+{
+	struct source source = { .generation = entry->generation };
+	const struct agnocast_ring *ring;
+	int ret;
+
+	source.peer = peer_get(entry->session, AGNOCAST_MAP_PARTS, &ret);
+	if (!source.peer)
+		return ret;
+	ring = peer_control(source.peer, entry->block, sizeof(*ring));
+	ret = -EAGAIN;
+	if (ring && ring_view_init(&source.view, ring, entry->generation,
+				   AGNOCAST_CONTROL_SIZE - entry->block)) {
+		pthread_mutex_lock(&sub->lock);
+		ret = append(sub, &source);
+		pthread_mutex_unlock(&sub->lock);
+	}
+	if (ret)
+		peer_put(source.peer);
+	return ret;
+}
+
+static bool wanted(const struct agnocast_subscription *sub,
+		   const struct agnocast_roster_entry *entry)
+{
+	return !(sub->flags & AGNOCAST_QOS_IGNORE_LOCAL) ||
+	       entry->session != own_area.session;
+}
+
+/* Attaches what is listed and new. Returns how many could not be. */
+static uint32_t attach_new(struct agnocast_subscription *sub,
+			   const struct agnocast_roster_entry *entries, uint32_t count,
+			   int *err)
+{
+	uint32_t missing = 0, added = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int ret;
+
+		/* Only this function, under the participant lock, adds sources. */
+		if (!wanted(sub, &entries[i]) || source_find(sub, entries[i].generation))
+			continue;
+		ret = attach(sub, &entries[i]);
+		if (!ret) {
+			added++;
+			continue;
+		}
+		missing++;
+		/* Gone since the list was read: the next list will say so. */
+		if (ret != -EAGAIN && ret != -ENOENT && err && !*err)
+			*err = ret;
+	}
+	if (added)
+		tell_news(sub);
+	return missing;
+}
+
+static bool is_listed(uint64_t generation, const struct agnocast_roster_entry *entries,
+		      uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (entries[i].generation == generation)
+			return true;
+	return false;
+}
+
+static void mark_gone(struct agnocast_subscription *sub,
+		      const struct agnocast_roster_entry *entries, uint32_t count)
+{
+	pthread_mutex_lock(&sub->lock);
+	for (uint32_t i = 0; i < sub->sources_count; i++)
+		if (!is_listed(sub->sources[i].generation, entries, count))
+			sub->sources[i].gone = true;
+	pthread_mutex_unlock(&sub->lock);
+}
+
+static bool is_drained(const struct agnocast_subscription *sub, const struct source *source)
+{
+	uint64_t publish_ns;
+
+	return !ring_peek(&source->view, source->cursor, &publish_ns) &&
+	       !claims_any_of(sub->block, source->generation);
+}
+
+/* Returns how many of the gone are still to be drained. */
+static uint32_t drop_drained(struct agnocast_subscription *sub)
+{
+	uint32_t kept = 0, left = 0, dropped = 0;
+
+	pthread_mutex_lock(&sub->lock);
+	for (uint32_t i = 0; i < sub->sources_count; i++) {
+		struct source *source = &sub->sources[i];
+
+		if (source->gone && is_drained(sub, source)) {
+			atomic_store_explicit(&sub->block->cursor[source->shown].publisher,
+					      0, memory_order_release);
+			peer_put(source->peer);
+			dropped++;
+			continue;
+		}
+		left += source->gone;
+		sub->sources[kept++] = *source;
+	}
+	sub->sources_count = kept;
+	pthread_mutex_unlock(&sub->lock);
+	if (dropped)
+		tell_news(sub);
+	return left;
+}
+
+bool subscription_refresh(struct agnocast_subscription *sub, int *err)
+{
+	struct agnocast_roster_entry *entries;
+	uint32_t count, generation, missing;
+
+	if (sub->roster_known && !sub->unfinished &&
+	    roster_generation(sub->roster) == sub->roster_seen)
+		return false;
+	if (roster_read(sub->roster, sub->topic, AGNOCAST_PUBLISHER, &entries, &count,
+			&generation))
+		return true;
+	missing = attach_new(sub, entries, count, err);
+	mark_gone(sub, entries, count);
+	free(entries);
+	sub->roster_seen = generation;
+	sub->roster_known = true;
+	sub->unfinished = missing + drop_drained(sub) > 0;
+	return sub->unfinished;
+}
+
+/* ---- life ---- */
+
+static int check_options(const struct agnocast_subscription_options *options,
+			 struct agnocast_subscription_options *to)
+{
+	*to = (struct agnocast_subscription_options){ 0 };
+	if (options) {
+		if (options->size != sizeof(*to)) {
+			log_line(AGNOCAST_LOG_ERROR, "subscription options: .size is %zu, "
+				 "must be sizeof(struct agnocast_subscription_options), %zu",
+				 options->size, sizeof(*to));
+			return -EINVAL;
+		}
+		*to = *options;
+	}
+	if (!to->depth)
+		to->depth = 1;
+	if (to->depth > AGNOCAST_DEPTH_MAX ||
+	    (to->flags & ~(AGNOCAST_QOS_TRANSIENT_LOCAL | AGNOCAST_QOS_IGNORE_LOCAL))) {
+		log_line(AGNOCAST_LOG_ERROR, "subscription options: depth %u (1..%u) or "
+			 "flags 0x%x are not valid", to->depth, AGNOCAST_DEPTH_MAX, to->flags);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void format_block(struct agnocast_sub *block, uint32_t depth, uint32_t flags)
+{
+	memset(block, 0, sizeof(*block));
+	block->depth = depth;
+	block->flags = flags;
+}
+
+static int register_block(struct agnocast_subscription *sub,
+			  struct agnocast_endpoint_add *add)
+{
+	int ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, add);
+
+	if (ret)
+		return ret;
+	sub->generation = add->generation;
+	sub->roster = roster_at(add->roster);
+	if (!sub->roster)
+		return -EPROTO;
+	sub->topic = roster_topic(sub->roster);
+	atomic_store_explicit(&sub->block->instance, sub->generation, memory_order_release);
+	return 0;
+}
+
+static int unregister(struct agnocast_subscription *sub)
+{
+	struct agnocast_endpoint_remove remove = { .generation = sub->generation };
+
+	return registry_client_call(&registry, AGNOCAST_SUBSCRIBER_REMOVE_CMD, &remove);
+}
+
+static void detach_all(struct agnocast_subscription *sub)
+{
+	for (uint32_t i = 0; i < sub->sources_count; i++)
+		peer_put(sub->sources[i].peer);
+	sub->sources_count = 0;
+}
+
+static void free_all(struct agnocast_subscription *sub)
+{
+	detach_all(sub);
+	if (sub->block_offset)
+		area_block_free(sub->block_offset, sizeof(*sub->block));
+	pthread_mutex_destroy(&sub->lock);
+	free(sub->sources);
+	free(sub);
+}
+
+static int create(struct agnocast_subscription *sub, struct agnocast_endpoint_add *add)
+{
+	int ret = 0;
+
+	sub->block_offset = area_block_alloc(sizeof(*sub->block), &ret);
+	if (!sub->block_offset)
+		return ret;
+	sub->block = (struct agnocast_sub *)(own_area.base + sub->block_offset);
+	format_block(sub->block, sub->depth, sub->flags);
+	add->block = sub->block_offset;
+	add->depth = sub->depth;
+	add->flags = sub->flags;
+	ret = register_block(sub, add);
+	if (ret)
+		return ret;
+	participant_lock();
+	subscription_refresh(sub, &ret);
+	if (ret)
+		unregister(sub);
+	else
+		participant_add_subscription(sub);
+	participant_unlock();
+	/* Publishers of this process map us from its thread. */
+	participant_kick();
+	return ret;
+}
+
+int agnocast_subscription_create(const char *topic,
+				 const struct agnocast_subscription_options *options,
+				 struct agnocast_subscription **out)
+{
+	struct agnocast_subscription_options checked;
+	struct agnocast_endpoint_add add = { 0 };
+	struct agnocast_subscription *sub;
+	int saved = errno, ret;
+
+	*out = NULL;
+	ret = participant_enter();
+	if (!ret)
+		ret = check_options(options, &checked);
+	if (!ret)
+		ret = participant_name(&add, topic, checked.node);
+	if (ret)
+		return ret;
+	sub = calloc(1, sizeof(*sub));
+	if (!sub)
+		return -ENOMEM;
+	pthread_mutex_init(&sub->lock, NULL);
+	sub->depth = checked.depth;
+	sub->flags = checked.flags;
+	ret = create(sub, &add);
+	if (ret)
+		free_all(sub);
+	else
+		*out = sub;
+	errno = saved;
+	return ret;
+}
+
+int agnocast_subscription_destroy(struct agnocast_subscription *sub)
+{
+	int saved = errno;
+
+	if (!sub)
+		return 0;
+	if (!participant_is_alive())
+		return -ECHILD;
+	if (claims_held(sub->block))
+		return -EBUSY;
+	participant_lock();
+	participant_remove_subscription(sub);
+	participant_unlock();
+	unregister(sub);
+	atomic_store_explicit(&sub->block->instance, 0, memory_order_release);
+	free_all(sub);
+	participant_kick();
+	errno = saved;
+	return 0;
+}
+
+int agnocast_subscription_stats_get(struct agnocast_subscription *sub,
+				    struct agnocast_subscription_stats *stats, size_t size)
+{
+	struct agnocast_sub *block = sub->block;
+
+	if (size != sizeof(*stats))
+		return -EINVAL;
+	if (!participant_is_alive())
+		return -ECHILD;
+	*stats = (struct agnocast_subscription_stats){
+		.taken = atomic_load(&block->taken),
+		.dropped = atomic_load(&block->dropped),
+		.skipped = atomic_load(&block->skipped),
+		.sleeps = atomic_load(&block->sleeps),
+		.held = claims_held(block),
+	};
+	for (int i = 0; i < AGNOCAST_LATENCY_BUCKETS; i++)
+		stats->latency[i] = atomic_load(&block->latency[i]);
+	pthread_mutex_lock(&sub->lock);
+	stats->publishers = sub->sources_count;
+	pthread_mutex_unlock(&sub->lock);
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * subscription.h - a subscription's private side
+ *
+ * Its block is in the area, for publishers; everything else is here. .lock
+ * guards the sources against the process's other threads and the library's.
+ */
+#ifndef AGNOCAST_SUBSCRIPTION_H
+#define AGNOCAST_SUBSCRIPTION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <agnocast/agnocast.h>
+#include <agnocast/layout.h>
+#include <uapi/agnocast.h>
+
+#include "peer.h"
+#include "ring.h"
+
+/* A publisher of the topic, mapped. */
+struct source {
+	uint64_t generation;
+	struct peer *peer;
+	struct ring_view view;
+	uint64_t cursor;	/* seq of the next message to take */
+	uint32_t shown;		/* index of our cursor in the block */
+	bool	gone;		/* no longer in the roster: drain, then drop */
+};
+
+struct agnocast_subscription {
+	pthread_mutex_t lock;
+	struct agnocast_sub *block;
+	uint64_t block_offset;
+	uint64_t generation;
+	const struct agnocast_roster *roster;
+	uint64_t topic;
+	uint32_t roster_seen;
+	bool	roster_known;
+	bool	unfinished;	/* a publisher is listed but not attached yet */
+	uint32_t flags;
+	uint32_t depth;
+	_Atomic uint32_t news;	/* futex word: the sources changed */
+	struct source *sources;
+	uint32_t sources_count, sources_room;
+	struct agnocast_subscription *next;	/* participant lock */
+};
+
+/*
+ * Follows the roster: maps and attaches new publishers, drops drained ones.
+ * The participant lock is held, the subscription's is not. Returns whether
+ * something is unfinished; *@err (may be NULL) gets the first error.
+ */
+bool subscription_refresh(struct agnocast_subscription *sub, int *err);
+
+#endif /* AGNOCAST_SUBSCRIPTION_H */

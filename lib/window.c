@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * window.c - the address range of all areas, reserved in this process
+ *
+ * The reservation is one PROT_NONE mapping, which costs no memory. Nothing
+ * here ever maps over addresses that are not known to be ours.
+ */
+
+#define _GNU_SOURCE
+#include "window.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <agnocast/layout.h>
+#include <uapi/agnocast.h>
+
+#include "raw.h"
+
+#define RESERVE_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define MAPS_LINE	512
+
+struct window window;
+
+static pthread_mutex_t window_lock = PTHREAD_MUTEX_INITIALIZER;
+static size_t mapped[AGNOCAST_SESSIONS_MAX];	/* window_lock; bytes of each peer's area */
+
+static int map_at(uintptr_t address, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	int saved = errno;
+	void *got = mmap((void *)address, len, prot, flags, fd, offset);
+	int ret = got == MAP_FAILED ? -errno : 0;
+
+	/* A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a mere hint. */
+	if (!ret && got != (void *)address) {
+		munmap(got, len);
+		ret = -EEXIST;
+	}
+	errno = saved;
+	return ret;
+}
+
+static int map_nothing(uintptr_t address, size_t len, int how)
+{
+	int ret = map_at(address, len, PROT_NONE, RESERVE_FLAGS | how, -1, 0);
+
+	if (!ret)
+		madvise((void *)address, len, MADV_DONTDUMP);
+	return ret;
+}
+
+/* If this line of /proc/self/maps overlaps [from, to): its name, else NULL. */
+static const char *in_the_way(char *line, uintptr_t from, uintptr_t to,
+			      uintptr_t *start, uintptr_t *end)
+{
+	char *at = line;
+
+	*start = strtoull(at, &at, 16);
+	*end = strtoull(at + (*at == '-'), &at, 16);
+	if (*end <= from || *start >= to)
+		return NULL;
+	for (int field = 0; field < 4 && at; field++)	/* perms offset dev inode */
+		at = strchr(at + 1, ' ');
+	while (at && *at == ' ')
+		at++;
+	return at && *at ? at : "anonymous memory";
+}
+
+/* Name the first mapping in [from, to). */
+static void describe_obstacle(uintptr_t from, uintptr_t to, char *why, size_t len)
+{
+	char buf[MAPS_LINE * 4], *line, *newline;
+	uintptr_t start = 0, end = 0;
+	const char *name = NULL;
+	int fd = raw_open("/proc/self/maps", O_RDONLY, 0);
+	size_t have = 0;
+	long got;
+
+	while (!name && fd >= 0 && (got = raw_read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
+		have += (size_t)got;
+		buf[have] = 0;
+		line = buf;
+		while (!name && (newline = strchr(line, '\n'))) {
+			*newline = 0;
+			name = in_the_way(line, from, to, &start, &end);
+			if (!name)
+				line = newline + 1;
+		}
+		if (!name) {
+			have -= (size_t)(line - buf);
+			memmove(buf, line, have);
+			if (have == sizeof(buf) - 1)
+				have = 0;	/* a monster of a line: its tail will not parse */
+		}
+	}
+	if (fd >= 0)
+		raw_close(fd);
+	snprintf(why, len, "addresses 0x%" PRIxPTR "-0x%" PRIxPTR " are needed, but %.200s lies "
+		 "at 0x%" PRIxPTR "-0x%" PRIxPTR ": give the registry another window "
+		 "(window_base), the same for the whole host",
+		 from, to, name ? name : "something", start, end);
+}
+
+static bool address_space_is_limited(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY;
+}
+
+int window_reserve(uintptr_t base, size_t area_size, uint32_t areas,
+		   char *why, size_t len)
+{
+	size_t bytes;
+	int ret;
+
+	if (!base || base % 4096 || area_size % 4096 || !areas ||
+	    areas > AGNOCAST_SESSIONS_MAX ||
+	    area_size <= AGNOCAST_CONTROL_SIZE ||
+	    __builtin_mul_overflow(area_size, areas, &bytes) || base + bytes < base) {
+		snprintf(why, len, "the registry speaks of a window that cannot be: "
+			 "%u areas of %zu bytes at 0x%" PRIxPTR, areas, area_size, base);
+		return -EINVAL;
+	}
+	window = (struct window){ .base = base, .area_size = area_size, .areas = areas };
+	ret = map_nothing(base, bytes, MAP_FIXED_NOREPLACE);
+	window.reserved = !ret;
+	if (ret == -EEXIST) {
+		describe_obstacle(base, base + bytes, why, len);
+	} else if (ret == -ENOMEM && address_space_is_limited()) {
+		ret = 0;		/* each mapping on its own, then */
+	} else if (ret) {
+		snprintf(why, len, "addresses 0x%" PRIxPTR "-0x%" PRIxPTR " cannot be had "
+			 "here (%s): give the registry another window (window_base)",
+			 base, base + bytes, strerrordesc_np(-ret));
+	}
+	return ret;
+}
+
+void window_unreserve(void)
+{
+	if (window.reserved)
+		munmap((void *)window.base, window.area_size * window.areas);
+	memset(&window, 0, sizeof(window));
+}
+
+/* The slot of the area that starts at @address and holds @len bytes, or -1. */
+static long slot_of(uintptr_t address, size_t len)
+{
+	uintptr_t offset = address - window.base;
+
+	if (!window.area_size || address < window.base || offset % window.area_size ||
+	    offset / window.area_size >= window.areas || !len || len > window.area_size)
+		return -1;
+	return (long)(offset / window.area_size);
+}
+
+static int say_why(int ret, uintptr_t address, size_t len, char *why, size_t why_len)
+{
+	if (ret == -EEXIST)
+		describe_obstacle(address, address + len, why, why_len);
+	else if (ret == -ENOMEM && address_space_is_limited())
+		snprintf(why, why_len, "%zu bytes of addresses are more than the limit on "
+			 "address space leaves: raise RLIMIT_AS (ulimit -v)", len);
+	else if (ret)
+		snprintf(why, why_len, "mapping %zu bytes at 0x%" PRIxPTR ": %s", len,
+			 address, strerrordesc_np(-ret));
+	return ret;
+}
+
+int window_map_own(uintptr_t address, int fd, char *why, size_t why_len)
+{
+	int how = window.reserved ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+	size_t len = window.area_size;
+	int ret;
+
+	if (slot_of(address, len) < 0) {
+		snprintf(why, why_len, "the registry gave an area outside its window");
+		return -EINVAL;
+	}
+	ret = map_at(address, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, fd, 0);
+	if (ret)
+		return say_why(ret, address, len, why, why_len);
+	madvise((void *)address, len, MADV_DONTFORK);
+	/* The heap is made dumpable as it grows: a core must not hold the holes. */
+	madvise((void *)address, len, MADV_DONTDUMP);
+	return 0;
+}
+
+/* Without a reservation only what we mapped before may be replaced. */
+static int map_part(uintptr_t address, size_t len, size_t old, int fd)
+{
+	int ret = 0;
+
+	if (window.reserved)
+		return map_at(address, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (len > old)
+		ret = map_at(address + old, len - old, PROT_READ,
+			     MAP_SHARED | MAP_FIXED_NOREPLACE, fd, (off_t)old);
+	if (!ret && old)
+		ret = map_at(address, len < old ? len : old, PROT_READ,
+			     MAP_SHARED | MAP_FIXED, fd, 0);
+	return ret;
+}
+
+int window_map_peer(uintptr_t address, size_t len, int fd, char *why, size_t why_len)
+{
+	long slot = slot_of(address, len);
+	int ret;
+
+	len = (len + 4095) & ~(size_t)4095;
+	if (slot < 0) {
+		snprintf(why, why_len, "the registry gave an area outside its window");
+		return -EINVAL;
+	}
+	pthread_mutex_lock(&window_lock);
+	ret = map_part(address, len, mapped[slot], fd);
+	if (!ret) {
+		madvise((void *)address, len, MADV_DONTFORK);
+		madvise((void *)address, len, MADV_DONTDUMP);
+		if (len > mapped[slot])
+			mapped[slot] = len;
+	}
+	pthread_mutex_unlock(&window_lock);
+	return say_why(ret, address, len, why, why_len);
+}
+
+void window_unmap_peer(uintptr_t address, size_t len)
+{
+	long slot = slot_of(address, len);
+
+	if (slot < 0)
+		return;
+	pthread_mutex_lock(&window_lock);
+	len = mapped[slot];
+	mapped[slot] = 0;
+	if (len && window.reserved)
+		map_nothing(address, len, MAP_FIXED);
+	else if (len)
+		munmap((void *)address, len);
+	pthread_mutex_unlock(&window_lock);
+}
+
+void window_fork_prepare(void)
+{
+	pthread_mutex_lock(&window_lock);
+}
+
+void window_fork_parent(void)
+{
+	pthread_mutex_unlock(&window_lock);
+}
+
+/* Peers are not inherited: what they left is reserved again. */
+void window_fork_child(void)
+{
+	for (uint32_t slot = 0; slot < window.areas; slot++) {
+		if (mapped[slot] && window.reserved)
+			map_nothing(window.base + slot * window.area_size, mapped[slot],
+				    MAP_FIXED_NOREPLACE);
+		mapped[slot] = 0;
+	}
+	pthread_mutex_unlock(&window_lock);
+}
