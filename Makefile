@@ -63,7 +63,7 @@ integration: all
 module:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kernel modules
 
-include tools/vm/vm.mk
+-include tools/vm/vm.mk
 
 clean:
 	$(RM) -r $(BUILD)

@@ -8,7 +8,7 @@
  * for without it by whoever owns the page.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "area.h"
 
 #include <errno.h>

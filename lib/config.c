@@ -6,7 +6,7 @@
  * says what to do. Values are foreign text: cut short, printable bytes only.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "config.h"
 
 #include <errno.h>

@@ -13,7 +13,7 @@
  * before jemalloc, since fflush(NULL) allocates under the list's lock.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "fork.h"
 
 #include <errno.h>

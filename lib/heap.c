@@ -8,7 +8,7 @@
  * Nothing here calls dlsym() on a path that malloc may take.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "heap.h"
 
 #include <dlfcn.h>

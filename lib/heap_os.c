@@ -11,7 +11,7 @@
  * cancellation point or changes errno.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "jemalloc.h"
 
 #include <errno.h>

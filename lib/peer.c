@@ -94,14 +94,15 @@ static int map_announced(const struct agnocast_map_report *owner, uint32_t parts
 	int fd = open_area(owner), ret;
 
 	if (fd < 0) {
-		if (-fd != told)
+		/* ENOENT: it died meanwhile, which is no problem of ours. */
+		if (fd != -told && fd != -ENOENT)
 			log_line(AGNOCAST_LOG_ERROR, "cannot open %s of pid %u: %s",
 				 owner->shm_name, owner->pid, strerrordesc_np(-fd));
 		return fd;
 	}
 	ret = window_map_peer(owner->base, length_of(parts, owner->size), fd,
 			      why, sizeof(why));
-	if (ret && -ret != told)
+	if (ret && ret != -told)
 		log_line(AGNOCAST_LOG_ERROR, "cannot map %s of pid %u: %s",
 			 owner->shm_name, owner->pid, why);
 	close(fd);

@@ -7,7 +7,9 @@
  * both homes know the caller by its address space, not by the descriptor.
  */
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "registry_client.h"
 
 #include <errno.h>

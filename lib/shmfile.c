@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shmfile.c - the file /dev/shm/agnocast@<pid> of this process */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "shmfile.h"
 
 #include <linux/falloc.h>

@@ -7,7 +7,7 @@
  * its reason.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "start.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
  * here ever maps over addresses that are not known to be ours.
  */
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "window.h"
 
 #include <errno.h>

@@ -227,7 +227,8 @@ static int check(const struct client *client, ssize_t n, pid_t sender)
 	    request.head.len != (u64)n - sizeof(request.head) ||
 	    request.head.len != _IOC_SIZE(request.head.cmd))
 		return -EINVAL;
-	if (sender != client->pid)
+	/* 0: sent before SO_PASSCRED was on, right after the connect. */
+	if (sender && sender != client->pid)
 		return -EPERM;
 	return 0;
 }

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# heap.mk - what the heap is made of; included by Makefile, which sets OUT
+
+.DEFAULT_GOAL := all
+
+HEAP_SRCS := \
+	area.c \
+	block.c \
+	config.c \
+	fork.c \
+	heap.c \
+	heap_os.c \
+	shmfile.c \
+	start.c \
+	window.c \
+	# EOL
+
+HEAP_OBJS := $(OUT)/jemalloc_area.o
+
+# The compiler may not turn calls inside the malloc family into each other.
+CFLAGS_heap := -fno-builtin
+
+# Exits non-zero if this jemalloc would still get memory past heap_os.c.
+$(OUT)/jemalloc_area.o: ../tools/jemalloc.sh
+	CC="$(CC)" sh ../tools/jemalloc.sh $@
