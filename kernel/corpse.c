@@ -7,8 +7,8 @@
  * readers still have the area mapped.
  */
 
-#include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/falloc.h>
 #include <linux/file.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
