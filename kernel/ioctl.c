@@ -304,7 +304,7 @@ long agk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case AGNOCAST_LIST_CMD:
 		return ioc_list(own->world, argp);
 	}
-	if (_IOC_TYPE(cmd) != AGNOCAST_IOC_MAGIC)
+	if (!agk_command_is_known(cmd))
 		return -ENOTTY;
 	member = agk_file_member(own);
 	if (IS_ERR(member)) {

@@ -164,6 +164,29 @@ int agk_list(struct agk_world *world, struct agnocast_list *list, void *buf);
 /* Bytes of one record, or 0 if @what is unknown. */
 u32 agk_list_record_size(u32 what);
 
+/* An unknown command is ENOTTY even before a session: that is how one probes. */
+static inline bool agk_command_is_known(u32 cmd)
+{
+	switch (cmd) {
+	case AGNOCAST_VERSION_CMD:
+	case AGNOCAST_NEW_SHM_CMD:
+	case AGNOCAST_AREA_READY_CMD:
+	case AGNOCAST_OPEN_AREA_CMD:
+	case AGNOCAST_OPEN_ROSTERS_CMD:
+	case AGNOCAST_LEAVE_CMD:
+	case AGNOCAST_PUBLISHER_ADD_CMD:
+	case AGNOCAST_SUBSCRIBER_ADD_CMD:
+	case AGNOCAST_PUBLISHER_REMOVE_CMD:
+	case AGNOCAST_SUBSCRIBER_REMOVE_CMD:
+	case AGNOCAST_MAP_REPORT_CMD:
+	case AGNOCAST_CLEANED_CMD:
+	case AGNOCAST_LIST_CMD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Shared by the files above; the lock is held. */
 static inline u64 agk_next_serial(struct agk_world *world)
 {

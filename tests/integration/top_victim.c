@@ -4,6 +4,8 @@
  *
  *	top_victim calls BASE		a prime number of each traced call, in the window
  *					from BASE on; says "ready PID", waits for stdin's end
+ *	top_victim flood N		N calls of mq_open that fail
+ *	top_victim lie REGISTRY		as talk, but the area's header names another session
  *	top_victim talk REGISTRY	a session with an area written by hand: publishes 100
  *					times a second on "/victim/talk"
  *	top_victim hear REGISTRY PID SESSION BASE
@@ -113,6 +115,13 @@ static int run_calls(const char *base)
 	return 0;
 }
 
+static int run_flood(const char *count)
+{
+	for (long i = strtol(count, NULL, 10); i > 0; i--)
+		mq_open("/new_publisher@0", O_WRONLY);
+	return 0;
+}
+
 static struct agnocast_area *join(const char *where)
 {
 	char why[256];
@@ -153,7 +162,7 @@ static void leave(void)
 	registry_client_call(&registry, AGNOCAST_LEAVE_CMD, &left);
 }
 
-static int run_talk(const char *where)
+static int run_talk(const char *where, uint64_t lie)
 {
 	struct agnocast_area *area = join(where);
 	struct agnocast_ring *ring = (void *)((char *)area + BLOCK);
@@ -162,6 +171,7 @@ static int run_talk(const char *where)
 	};
 	uint64_t start = now_ns();
 
+	area->session += lie;
 	call(AGNOCAST_PUBLISHER_ADD_CMD, &add, "publisher");
 	ring->first = 1000;
 	ring->head = 1000;
@@ -238,10 +248,14 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "calls"))
 		return run_calls(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "talk"))
-		return run_talk(argv[2]);
+		return run_talk(argv[2], 0);
+	if (argc == 3 && !strcmp(argv[1], "lie"))
+		return run_talk(argv[2], 1);
+	if (argc == 3 && !strcmp(argv[1], "flood"))
+		return run_flood(argv[2]);
 	if (argc == 6 && !strcmp(argv[1], "hear"))
 		return run_hear(argv[2], argv + 3);
-	fputs("usage: top_victim calls BASE | talk REGISTRY | hear REGISTRY PID SESSION BASE\n",
+	fputs("usage: top_victim calls BASE | flood N | lie REGISTRY | talk REGISTRY | hear REGISTRY PID SESSION BASE\n",
 	      stderr);
 	return 64;
 }

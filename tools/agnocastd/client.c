@@ -165,6 +165,8 @@ static int run(struct client *client, u32 cmd, int fd_in, int *fd_out, u32 *extr
 	case AGNOCAST_NEW_SHM_CMD:
 		return do_new_shm(client, (struct agnocast_new_shm *)reply.body);
 	}
+	if (!agk_command_is_known(cmd))
+		return -ENOTTY;
 	member = member_of(client->pid);
 	return member ? run_member(member, cmd, fd_in, fd_out, extra) : -ENOTCONN;
 }

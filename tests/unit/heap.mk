@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# heap.mk - unit tests of the environment and of the area
+
+TESTS += test_config test_heap
+
+SRC_test_config := test_config.c ../../lib/config.c
+INC_test_config := -I../../lib
+SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c block.c config.c shmfile.c window.c)
+INC_test_heap := -I../../lib
