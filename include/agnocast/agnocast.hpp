@@ -17,8 +17,8 @@
  *		use(m->ranges);
  *
  * Errors are std::system_error: code() is the errno of agnocast.h in
- * std::generic_category(), what() ends in the remedy. Both sides must be
- * compiled with the same definition of T: a topic does not know its type.
+ * std::generic_category(), what() has the remedy. Both sides must be compiled
+ * with the same definition of T: a topic does not know its type.
  */
 #ifndef AGNOCAST_AGNOCAST_HPP
 #define AGNOCAST_AGNOCAST_HPP
@@ -370,10 +370,10 @@ public:
 private:
 	using take_function = int(agnocast_subscription *, int, agnocast_message *);
 
-	message<T> borrow(take_function *take, int timeout_ms)
+	message<T> borrow(take_function *call, int timeout_ms)
 	{
 		message<T> m;
-		const int err = take(handle_->sub, timeout_ms, &m.raw_);
+		const int err = call(handle_->sub, timeout_ms, &m.raw_);
 
 		if (!err)
 			m.owner_ = handle_;
