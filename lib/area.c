@@ -26,7 +26,7 @@
 #include "window.h"
 
 #define KIB		((size_t)1024)
-#define FIRST_STEP	(128 * KIB)	/* what a bystander pays for, at most */
+#define FIRST_STEP	(32 * KIB)	/* what a bystander pays for beyond its need, at most */
 #define LAST_STEP	(4096 * KIB)	/* 0.35 ms of fallocate */
 #define DUMP_STEP	(2048 * KIB)
 #define COPY_MAX	(1024 * 1024 * KIB)	/* one pread */

@@ -72,9 +72,15 @@ static void *no_memory(void)
 	return NULL;
 }
 
+/* jemalloc aligns what is smaller than this to 8 only; glibc never does. */
+static inline size_t at_least(size_t size)
+{
+	return size < ALIGNMENT ? ALIGNMENT : size;
+}
+
 EXPORT void *malloc(size_t size)
 {
-	return shared() ? aj_malloc(size) : __libc_malloc(size);
+	return shared() ? aj_malloc(at_least(size)) : __libc_malloc(size);
 }
 
 /*
@@ -90,9 +96,13 @@ static bool is_thread_data(size_t count, size_t size, uintptr_t caller)
 
 EXPORT void *calloc(size_t count, size_t size)
 {
+	size_t bytes;
+
 	if (!shared() || is_thread_data(count, size, (uintptr_t)__builtin_return_address(0)))
 		return __libc_calloc(count, size);
-	return aj_calloc(count, size);
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return no_memory();
+	return aj_calloc(1, at_least(bytes));
 }
 
 EXPORT void free(void *p)
@@ -106,7 +116,7 @@ EXPORT void free(void *p)
 /* @p is libc's: its size is libc's secret, so libc resizes it before the copy. */
 static void *adopt(void *p, size_t size)
 {
-	void *copy = aj_malloc(size), *resized;
+	void *copy = aj_malloc(at_least(size)), *resized;
 
 	if (!copy)
 		return no_memory();
@@ -134,7 +144,7 @@ EXPORT void *realloc(void *p, size_t size)
 	}
 	if (!in_area(p))
 		return adopt(p, size);
-	got = aj_realloc(p, size);
+	got = aj_realloc(p, at_least(size));
 	return got ? got : no_memory();
 }
 

@@ -42,9 +42,9 @@ run()
 	echo "# $name: $(grep -aE '^[0-9]+ passed' "$log" | tail -n 1) in $((SECONDS - began)) s"
 }
 
-run messages "$BUILD/tests/integration/messages"
+[ "${ONLY:-messages}" != messages ] || run messages "$BUILD/tests/integration/messages"
 for script in heap bad_input top demo; do
-	[ -x "$here/$script.sh" ] && run $script "$here/$script.sh"
+	[ "${ONLY:-$script}" = $script ] && [ -x "$here/$script.sh" ] && run $script "$here/$script.sh"
 done
 
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -305,9 +305,9 @@ test_screen()
 # top_in_tmux SIGNAL - start it anew, send it that
 top_in_tmux()
 {
-	tm send-keys "clear; $top --no-bpf -d 0.3; echo status \$?; stty -a | grep -ow -e '-echo' -e '-icanon'; echo done" Enter
+	tm send-keys "clear; sh -c 'echo \$\$ >$dir/pid; exec $top --no-bpf -d 0.3'; echo status \$?; stty -a | grep -ow -e '-echo' -e '-icanon'; echo done" Enter
 	until_true 5 shows 'h Help  q Quit'
-	kill "-$1" "$(pgrep -n -f "^$top --no-bpf -d 0.3")"
+	kill "-$1" "$(cat "$dir/pid")"
 	until_true 5 shows '^done'
 }
 
@@ -363,7 +363,7 @@ test_examples()
 	local listener=$!
 	MEMPOOL_SIZE=16M "$bin/hello_talker" >"$dir/talker" 2>&1 &
 	local talker=$!
-	victims+=($listener $talker)
+	victims+=("$listener" "$talker")
 	if ! until_true 5 grep -q heard "$dir/listener"; then
 		skip examples "they do not talk: $(head -n 1 "$dir/talker" "$dir/listener" | tr '\n' ' ')"
 		return

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap_fork.c - a forked child has its own copy, and its parent never notices
+ *
+ * The parent compares its bytes before and after; the child reads and writes
+ * all it could before. With other threads, the child uses only what the
+ * forking thread knows, as POSIX has it.
+ */
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "heap_test.h"
+
+#define BLOCKS	400
+#define KEYS	100
+
+struct block {
+	unsigned char *bytes;
+	size_t	size;
+};
+
+static struct block blocks[BLOCKS];
+
+static unsigned char pattern(int block, size_t i)
+{
+	return (unsigned char)(block * 31 + (int)(i * 7) + (int)(i >> 8));
+}
+
+static void fill(void)
+{
+	for (int b = 0; b < BLOCKS; b++) {
+		blocks[b].size = b % 50 ? (size_t)(b * 97 % 9000) + 1 : (size_t)2 << 20;
+		blocks[b].bytes = malloc(blocks[b].size);
+		for (size_t i = 0; i < blocks[b].size; i++)
+			blocks[b].bytes[i] = pattern(b, i);
+	}
+}
+
+/* How many blocks are not as they were filled. */
+static int changed(void)
+{
+	int bad = 0;
+
+	for (int b = 0; b < BLOCKS; b++)
+		for (size_t i = 0; i < blocks[b].size; i++)
+			if (blocks[b].bytes[i] != pattern(b, i)) {
+				bad++;
+				break;
+			}
+	return bad;
+}
+
+/* What a child does: read, write, free, allocate. 0 if all went well. */
+static int ravage(void)
+{
+	if (changed())
+		return 1;
+	for (int b = 0; b < BLOCKS; b++)
+		memset(blocks[b].bytes, 0xee, blocks[b].size);
+	for (int b = 0; b < BLOCKS; b += 2)
+		free(blocks[b].bytes);
+	for (int i = 0; i < 2000; i++) {
+		char *p = malloc((size_t)i * 31 + 1);
+
+		if (!p)
+			return 2;
+		memset(p, 0xdd, (size_t)i * 31 + 1);
+		if (i % 3)
+			free(p);
+	}
+	for (int b = 1; b < BLOCKS; b += 2) {
+		blocks[b].bytes = realloc(blocks[b].bytes, blocks[b].size * 2);
+		if (!blocks[b].bytes || blocks[b].bytes[0] != 0xee)
+			return 3;
+	}
+	return 0;
+}
+
+/* @child's status must be 0 and our bytes the same. */
+static void judge(const char *name, pid_t child)
+{
+	int status = wait_status(child), bad = changed();
+
+	check(name, !status && !bad, "child %d, %d blocks of the parent changed", status, bad);
+}
+
+static void simple(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(ravage());
+	judge("child_has_a_copy", pid);
+	free(malloc(1000));
+}
+
+static void nested(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		pid_t inner = fork();
+		int status;
+
+		if (!inner)
+			_exit(ravage());
+		status = wait_status(inner);
+		_exit(status ? 10 + status : changed() ? 20 : ravage());
+	}
+	judge("grandchild_has_a_copy", pid);
+}
+
+static void child_status(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(api_status() != -ECHILD || !strstr(api_reason(), "exec"));
+	judge("child_is_told_to_exec", pid);
+}
+
+/* The child runs its destructors: the parent's names are not its own. */
+static void child_exits(void)
+{
+	char name[64];
+	pid_t pid;
+
+	snprintf(name, sizeof(name), "/dev/shm/agnocast@%d", getpid());
+	pid = fork();
+	if (!pid)
+		exit(0);
+	judge("child_exits_in_good_order", pid);
+	check("parent_keeps_its_name", !access(name, F_OK), "%s", strerror(errno));
+	check("parent_is_still_a_member", api_status() == 0, "%s", api_reason());
+}
+
+/* Its own memory may be larger than what the parent had. */
+static void child_grows(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		char *p = malloc(100 << 20);
+
+		if (!p)
+			_exit(1);
+		memset(p, 1, 100 << 20);
+		free(p);
+		_exit(ravage());
+	}
+	judge("child_grows", pid);
+}
+
+static void parent_writes_meanwhile(void)
+{
+	unsigned char *word = malloc(1);
+	int go[2];
+	pid_t pid;
+
+	*word = 1;
+	if (pipe(go))
+		return;
+	pid = fork();
+	if (!pid) {
+		char byte;
+
+		if (read(go[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(*word != 1);
+	}
+	*word = 2;
+	check("pipe_works", write(go[1], "", 1) == 1, "%s", strerror(errno));
+	judge("child_does_not_see_later_writes", pid);
+	free(word);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* No handler of ours runs: the child must crash rather than write our memory. */
+static void raw_clone(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		memset(blocks[1].bytes, 0, blocks[1].size);
+		syscall(SYS_exit_group, 0);
+	}
+	check("raw_clone_crashes", wait_status(pid) == 1000 + SIGSEGV, "it did not");
+	check("raw_clone_changes_nothing", !changed(), "%d blocks", changed());
+}
+
+static void without_descriptors(void)
+{
+	pid_t pid;
+
+	close_range(3, ~0U, 0);
+	pid = fork();
+	if (!pid)
+		_exit(ravage());
+	judge("child_has_a_copy_after_close_range", pid);
+}
+
+/* No pipe can be had for the parent to wait on. */
+static void at_the_descriptor_limit(void)
+{
+	struct rlimit old, limit;
+	pid_t pid;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	limit = (struct rlimit){ 3, old.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &limit);
+	pid = fork();
+	if (!pid)
+		_exit(ravage());
+	setrlimit(RLIMIT_NOFILE, &old);
+	judge("child_has_a_copy_at_the_descriptor_limit", pid);
+}
+
+/* Neither descriptor nor name: the copy is made from the mapping. Last, since it stays so. */
+static void without_file(void)
+{
+	char name[64];
+	pid_t pid;
+
+	snprintf(name, sizeof(name), "/dev/shm/agnocast@%d", getpid());
+	unlink(name);
+	close_range(3, ~0U, 0);
+	pid = fork();
+	if (!pid)
+		_exit(ravage());
+	judge("child_has_a_copy_without_the_file", pid);
+}
+
+static atomic_bool stop;
+static atomic_int hurt;
+static pthread_key_t keys[KEYS];
+static char log_name[64];
+
+static bool keys_are(uintptr_t owner)
+{
+	for (uintptr_t k = 0; k < KEYS; k++)
+		if (pthread_getspecific(keys[k]) != (void *)(owner * 1000 + k))
+			return false;
+	return true;
+}
+
+/* Allocates, logs to a FILE of its own and to a common one, uses many keys. */
+static void *busy(void *arg)
+{
+	FILE *own = fopen("/dev/null", "w"), *common = fopen(log_name, "a");
+	uintptr_t owner = (uintptr_t)arg;
+
+	for (uintptr_t k = 0; k < KEYS; k++)
+		pthread_setspecific(keys[k], (void *)(owner * 1000 + k));
+	for (unsigned int i = 0; !stop; i++) {
+		size_t size = i * 37 % 5000 + 1;
+		unsigned char *p = malloc(size);
+
+		memset(p, (int)i, size);
+		fprintf(own, "%u %p\n", i, (void *)p);
+		fprintf(common, "%u\n", i);
+		for (size_t k = 0; k < size; k++)
+			if (p[k] != (unsigned char)i) {
+				hurt++;
+				break;
+			}
+		free(p);
+		if (!keys_are(owner))
+			hurt++;
+		if (i % 64 == 0)
+			fclose(fopen("/dev/null", "r"));
+	}
+	fclose(own);
+	fclose(common);
+	return NULL;
+}
+
+static void *forker(void *arg)
+{
+	for (int i = 0; i < scaled(15); i++) {
+		pid_t pid = fork();
+		FILE *f;
+
+		if (!pid) {
+			f = fopen("/dev/null", "w");
+			fprintf(f, "child %d\n", i);
+			fclose(f);
+			_exit(ravage());
+		}
+		if (wait_status(pid)) {
+			hurt++;
+			break;
+		}
+	}
+	return arg;
+}
+
+static void among_threads(void)
+{
+	pthread_t threads[4], other;
+	FILE *mine;
+	int bad;
+
+	snprintf(log_name, sizeof(log_name), "/tmp/heap_fork.%d", getpid());
+	for (int k = 0; k < KEYS; k++)
+		pthread_key_create(&keys[k], NULL);
+	mine = fopen(log_name, "a");
+	for (uintptr_t i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, busy, (void *)(i + 1));
+	pthread_create(&other, NULL, forker, NULL);
+	forker(NULL);
+	pthread_join(other, NULL);
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	fprintf(mine, "end\n");
+	fclose(mine);
+	unlink(log_name);
+	bad = changed();
+	check("forks_among_busy_threads", !hurt && !bad, "%d hurt, %d blocks changed", hurt, bad);
+}
+
+static atomic_int signals;
+
+static void on_signal(int number)
+{
+	blocks[0].bytes[0] ^= 1;	/* twice: as before */
+	blocks[0].bytes[0] ^= 1;
+	signals += number > 0;
+}
+
+static void in_a_storm_of_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	timer_t timer;
+	struct itimerspec often = { { 0, 200000 }, { 0, 200000 } };
+	int bad = 0;
+
+	sigaction(SIGALRM, &action, NULL);
+	if (timer_create(CLOCK_MONOTONIC, NULL, &timer))
+		return;
+	timer_settime(timer, 0, &often, NULL);
+	for (int i = 0; i < scaled(10); i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(ravage());
+		bad += wait_status(pid) != 0;
+	}
+	timer_delete(timer);
+	check("forks_in_a_storm_of_signals", !bad && !changed() && signals > 0,
+	      "%d children bad, %d blocks changed, %d signals", bad, changed(), signals);
+}
+
+int main(void)
+{
+	/* A hang is a failure too: the stdio trick exists because of one. */
+	fill();
+	find_area();
+	if (!area.from)
+		return !check("has_an_area", false, "%s", api_reason());
+	simple();
+	nested();
+	child_status();
+	child_exits();
+	child_grows();
+	parent_writes_meanwhile();
+	raw_clone();
+	in_a_storm_of_signals();
+	among_threads();
+	at_the_descriptor_limit();
+	without_descriptors();
+	without_file();
+	return failures != 0;
+}
