@@ -102,7 +102,7 @@ static void generations(void)
 	pthread_t threads[THREADS];
 	int made = 0;
 
-	for (int g = 0; g < scaled(30); g++) {
+	for (int g = 0; g < scaled(12); g++) {
 		rounds = 300;
 		for (int i = 0; i < THREADS; i++)
 			made += !pthread_create(&threads[i], NULL, hammer,
@@ -110,7 +110,7 @@ static void generations(void)
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
 	}
-	check("threads_come_and_go", made == scaled(30) * THREADS, "%d made", made);
+	check("threads_come_and_go", made == scaled(12) * THREADS, "%d made", made);
 }
 
 int main(void)
@@ -119,7 +119,7 @@ int main(void)
 
 	free(malloc(1));
 	find_area();
-	rounds = scaled(60000);
+	rounds = scaled(20000);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, hammer, (void *)(i + 1));
 	for (int i = 0; i < THREADS; i++)

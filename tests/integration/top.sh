@@ -193,7 +193,7 @@ trace_victim()
 	sleep 1		# programs attach well before the first sample ends
 	"$victim" "$@" </dev/null >"$dir/victim" 2>&1 &
 	traced=$!
-	wait $traced
+	wait $traced 2>/dev/null
 	wait $pid
 }
 
@@ -221,6 +221,8 @@ test_bpf()
 	that bpf_failure_of_mq_open "$fails | map(select(.call == \"mq_open\")) | [.[0].error, .[0].name, .[0].count] == [\"ENOENT\", \"new_publisher@0\", 2]"
 	that bpf_failure_of_mq_send "$fails | map(select(.call == \"mq_send\")) | [.[0].error, .[0].count] == [\"EMSGSIZE\", 8]"
 	that bpf_lost_nothing '.lost == 0'
+	trace_victim crash "$window"
+	that bpf_fault_in_the_window "[.fails[] | select(.pid == $traced) | .call, .error, .address] == [\"(fault)\", \"SIGSEGV\", \"$window\"]"
 	test_bpf_loss
 }
 

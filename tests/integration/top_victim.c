@@ -5,6 +5,7 @@
  *	top_victim calls BASE		a prime number of each traced call, in the window
  *					from BASE on; says "ready PID", waits for stdin's end
  *	top_victim flood N		N calls of mq_open that fail
+ *	top_victim crash ADDRESS	reads where nothing is mapped
  *	top_victim lie REGISTRY		as talk, but the area's header names another session
  *	top_victim talk REGISTRY	a session with an area written by hand: publishes 100
  *					times a second on "/victim/talk"
@@ -251,11 +252,14 @@ int main(int argc, char **argv)
 		return run_talk(argv[2], 0);
 	if (argc == 3 && !strcmp(argv[1], "lie"))
 		return run_talk(argv[2], 1);
+	if (argc == 3 && !strcmp(argv[1], "crash"))
+		return *(volatile char *)strtoull(argv[2], NULL, 0);
 	if (argc == 3 && !strcmp(argv[1], "flood"))
 		return run_flood(argv[2]);
 	if (argc == 6 && !strcmp(argv[1], "hear"))
 		return run_hear(argv[2], argv + 3);
-	fputs("usage: top_victim calls BASE | flood N | lie REGISTRY | talk REGISTRY | hear REGISTRY PID SESSION BASE\n",
+	fputs("usage: top_victim calls BASE | crash ADDRESS | flood N | lie REGISTRY |"
+	      " talk REGISTRY | hear REGISTRY PID SESSION BASE\n",
 	      stderr);
 	return 64;
 }

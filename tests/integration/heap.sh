@@ -1,0 +1,265 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# heap.sh - the heap of real programs in shared memory
+#
+# Needs a registry (AGNOCAST_REGISTRY, or /dev/agnocast), BUILD and
+# AGNOCAST_LIB. HEAP_TEST_SCALE is the per cent of repetitions (100).
+
+set -u
+
+programs=$BUILD/tests/integration
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 skipped=0
+
+ok() { echo "ok $1"; passed=$((passed + 1)); }
+not_ok() { echo "not ok $1: $2"; failed=$((failed + 1)); }
+skip() { echo "skip $1: $2"; skipped=$((skipped + 1)); }
+
+# have PROGRAM - or skip the test NAME
+have() { command -v "$2" >/dev/null 2>&1 || { skip "$1" "no $2 here"; return 1; }; }
+
+# ours COMMAND... - with our heap
+ours() { LD_PRELOAD=$AGNOCAST_LIB "$@"; }
+
+# lines FILE STATUS NAME [PREFIX] - count the results that a program printed itself
+lines()
+{
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) ok "${4-}${line#ok }" ;;
+		"not ok "*) echo "not ok ${4-}${line#not ok }"; failed=$((failed + 1)) ;;
+		esac
+	done <"$1"
+	[ "$2" -eq 0 ] || grep -q '^not ok ' "$1" || not_ok "$3" "status $2"
+	[ -s "$1" ] || not_ok "$3" "said nothing"
+}
+
+# program NAME [ARGUMENT...] - one of our test programs, with our heap
+program()
+{
+	local name=$1
+	shift
+	ours timeout 100 "$programs/$name" "$@" >"$work/out" 2>&1
+	lines "$work/out" $? "$name"
+}
+
+# same NAME COMMAND... - output and status must not depend on whose heap it is
+same()
+{
+	local name=$1 plain with
+	shift
+	"$@" >"$work/plain" 2>&1 </dev/null
+	plain=$?
+	ours "$@" >"$work/with" 2>&1 </dev/null
+	with=$?
+	if [ $plain -ne $with ]; then
+		not_ok "$name" "status $with, without us $plain"
+	elif ! cmp -s "$work/plain" "$work/with"; then
+		not_ok "$name" "$(diff "$work/plain" "$work/with" | sed -n 2p)"
+	else
+		ok "$name"
+	fi
+}
+
+# says NAME PATTERN COMMAND... - the first line of output must match
+says()
+{
+	local name=$1 pattern=$2 line
+	shift 2
+	line=$("$@" 2>&1 | head -n 1)
+	if [[ $line =~ $pattern ]]; then ok "$name"; else not_ok "$name" "$line"; fi
+}
+
+# --- the family, in each odd case, as libc has it
+
+family()
+{
+	"$programs/heap_family" >"$work/plain" 2>&1
+	if ! ours "$programs/heap_family" area >"$work/with" 2>"$work/err"; then
+		not_ok family_lies_in_the_area "$(head -n 1 "$work/err")"
+	else
+		ok family_lies_in_the_area
+	fi
+	if cmp -s "$work/plain" "$work/with"; then
+		ok family_behaves_as_libc
+	else
+		not_ok family_behaves_as_libc "$(diff "$work/plain" "$work/with" | sed -n 2,3p | tr '\n' ' ')"
+	fi
+	MEMPOOL_SIZE='' same family_without_a_pool_is_libc "$programs/heap_family"
+}
+
+# --- joining, and the sentence if not
+
+joining()
+{
+	local join=$programs/heap_join
+	says joins '^0 $' ours "$join"
+	says joins_again_after_exec '^0 $' ours "$join" exec 3
+	[ "$(ours "$join" exec 3 | grep -c '^0 $')" -eq 4 ] && ok each_exec_joins ||
+		not_ok each_exec_joins "one of them did not"
+	says needs_mempool_size '^-22 MEMPOOL_SIZE is not set: ' \
+		env -u MEMPOOL_SIZE LD_PRELOAD="$AGNOCAST_LIB" "$join"
+	MEMPOOL_SIZE='' says refuses_empty '^-22 MEMPOOL_SIZE is empty: ' ours "$join"
+	MEMPOOL_SIZE=abc says refuses_abc '^-22 MEMPOOL_SIZE="abc" is not a number: ' ours "$join"
+	MEMPOOL_SIZE=0 says refuses_zero '^-22 MEMPOOL_SIZE=0 leaves no memory' ours "$join"
+	MEMPOOL_SIZE=-1 says refuses_negative '^-22 MEMPOOL_SIZE=-1 is negative: ' ours "$join"
+	MEMPOOL_SIZE=99999999G says refuses_too_large '^-22 MEMPOOL_SIZE=99999999G is more than' \
+		ours "$join"
+	AGNOCAST_REGISTRY=unix:$work/nobody says needs_a_registry '^-[0-9]+ .*nobody' ours "$join"
+	AGNOCAST_PREFAULT=2 says refuses_a_bad_switch '^-22 AGNOCAST_PREFAULT="2"' ours "$join"
+	says refuses_a_taken_window '^-17 .*anonymous memory lies at' ours "$join" take
+	says keeps_away_from_another_malloc '^-95 .*its own malloc' ours "$programs/heap_ownmalloc"
+	says joins_under_a_limit_on_addresses '^0 $' \
+		bash -c 'ulimit -v 40000000; LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$join"
+	says refuses_a_small_limit_on_addresses '^-12 .*ulimit -v' \
+		bash -c 'ulimit -v 8000000; LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$join"
+	says refuses_a_small_limit_on_files '^-27 .*ulimit -f' \
+		bash -c 'ulimit -f 1000; LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$join"
+}
+
+strict()
+{
+	local join=$programs/heap_join
+	AGNOCAST_STRICT=1 says strict_joins '^0 $' ours "$join"
+	AGNOCAST_STRICT=1 MEMPOOL_SIZE=abc says strict_says_why '^agnocast: MEMPOOL_SIZE="abc"' \
+		ours "$join"
+	AGNOCAST_STRICT=1 MEMPOOL_SIZE=abc ours "$join" >/dev/null 2>&1
+	[ $? -eq 1 ] && ok strict_ends_with_1 || not_ok strict_ends_with_1 "it did not"
+}
+
+# A name is there while its process is, and not longer.
+names()
+{
+	local join=$programs/heap_join pid=
+	mkfifo "$work/fifo"
+	LD_PRELOAD=$AGNOCAST_LIB "$join" pause <"$work/fifo" >"$work/out" &
+	pid=$!
+	exec 7>"$work/fifo"
+	for _ in $(seq 200); do [ -s "$work/out" ] && break; sleep 0.05; done
+	[ "$(stat -c %a "/dev/shm/agnocast@$pid" 2>&1)" = 640 ] && ok name_is_there_mode_0640 ||
+		not_ok name_is_there_mode_0640 "$(stat -c %a "/dev/shm/agnocast@$pid" 2>&1)"
+	exec 7>&-
+	wait $pid
+	[ ! -e "/dev/shm/agnocast@$pid" ] && ok name_goes_at_exit || not_ok name_goes_at_exit "left"
+	LD_PRELOAD=$AGNOCAST_LIB "$join" closed >/dev/null &
+	pid=$!
+	wait $pid
+	[ ! -e "/dev/shm/agnocast@$pid" ] && ok name_goes_without_descriptors ||
+		not_ok name_goes_without_descriptors "left"
+	LD_PRELOAD=$AGNOCAST_LIB "$join" exec 2 >/dev/null &
+	pid=$!
+	wait $pid
+	[ ! -e "/dev/shm/agnocast@$pid" ] && ok name_goes_after_exec || not_ok name_goes_after_exec "left"
+}
+
+# A bystander says nothing, whatever is wrong.
+silence()
+{
+	local out
+	out=$(MEMPOOL_SIZE=abc ours ls -d / 2>&1; AGNOCAST_REGISTRY=unix:/nowhere ours ls -d / 2>&1
+		env -u MEMPOOL_SIZE LD_PRELOAD="$AGNOCAST_LIB" ls -d / 2>&1)
+	[ "$out" = $'/\n/\n/' ] && ok bystander_is_silent || not_ok bystander_is_silent "$out"
+}
+
+# --- limits
+
+limits()
+{
+	MEMPOOL_SIZE=2M program heap_limits grow
+	MEMPOOL_SIZE=2M program heap_limits signals
+	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M program heap_limits exhaust
+}
+
+# A full /dev/shm is ENOMEM, not SIGBUS: in a mount namespace of our own.
+full_shm()
+{
+	if ! unshare -m true 2>/dev/null; then
+		skip full_shm "may not mount here"
+		return
+	fi
+	MEMPOOL_SIZE=2M unshare -m bash -c '
+		mount -t tmpfs -o size=32m tmpfs /dev/shm || exit 99
+		LD_PRELOAD=$AGNOCAST_LIB timeout 60 "$0" exhaust' "$programs/heap_limits" \
+		>"$work/out" 2>&1
+	lines "$work/out" $? full_shm full_shm_
+	says full_shm_refuses_to_join '^-28 .*enlarge /dev/shm' unshare -m bash -c '
+		mount -t tmpfs -o size=8k tmpfs /dev/shm || exit 99
+		LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$programs/heap_join"
+}
+
+# --- programs that know nothing of us
+
+compatibility()
+{
+	same ls ls -la /usr/bin
+	same coreutils_pipeline bash -c 'seq 20000 | sort -r | uniq | tail -n 5 | md5sum'
+	same bash_nested_subshells bash -c 'for i in 1 2 3; do (echo $i; (echo in $i; (echo deep))); done
+		x=$(echo $(echo $(ls / | wc -l))); echo $x; a=(); for i in {1..500}; do a+=("$i$i"); done
+		echo ${#a[@]} ${a[499]}; trap "echo bye" EXIT; exit 3'
+	have python3 python3 && same python3_json python3 -c '
+import json, decimal, subprocess
+d = {str(i): [i, str(i) * 3, {"x": i / 7}] for i in range(20000)}
+s = json.dumps(d); assert json.loads(s) == d
+print(len(s), decimal.Decimal(2).sqrt())
+print(subprocess.check_output(["echo", "from a child"]))'
+	have python3_fork python3 && same python3_fork python3 -c '
+import multiprocessing as m, os
+if __name__ == "__main__":
+    with m.get_context("fork").Pool(2) as p: print(sum(p.map(abs, range(-500, 500))))
+    pid = os.fork()
+    if not pid: print(sorted(range(5)), flush=True); os._exit(4)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))'
+	have perl perl && same perl perl -e '
+my %h; $h{$_} = $_ x 3 for 1 .. 50000; my $pid = fork; $| = 1;
+if (!$pid) { print scalar(keys %h), "\n"; exit 5 } waitpid $pid, 0;
+print $? >> 8, " ", length(join "", values %h), "\n"'
+	have sqlite3 sqlite3 && same sqlite3 sqlite3 :memory: "create table t(a, b);
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+insert into t select i, i || 'x' from n; create index ix on t(b);
+select count(*), sum(a), max(b) from t;"
+	have git_log git && same git git -C "$work/repository" log --stat -n 20
+	have gcc gcc && same gcc_compiles bash -c "gcc -O1 -c -o $work/o.o $work/source.c &&
+		md5sum <$work/o.o"
+}
+
+prepare_compatibility()
+{
+	cat >"$work/source.c" <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		int main(int argc, char **argv)
+		{
+			for (int i = 0; i < argc; i++)
+				printf("%zu %s\n", strlen(argv[i]), argv[i]);
+			return EXIT_SUCCESS;
+		}
+	END
+	command -v git >/dev/null 2>&1 || return
+	git init -q "$work/repository"
+	for i in 1 2 3 4 5; do
+		seq "$i"00 >"$work/repository/file$i"
+		git -C "$work/repository" add . &&
+			git -C "$work/repository" -c user.name=n -c user.email=e commit -qm "number $i"
+	done
+}
+
+export MEMPOOL_SIZE=${MEMPOOL_SIZE:-16M}
+family
+joining
+strict
+names
+silence
+limits
+full_shm
+program heap_threads
+program heap_spawn
+program heap_fork
+prepare_compatibility
+compatibility
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
