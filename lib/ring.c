@@ -105,7 +105,14 @@ bool ring_peek(const struct ring_view *view, uint64_t cursor, uint64_t *publish_
 
 	/* Lapped is visible too: then the time is that of a later message. */
 	*publish_ns = atomic_load_explicit(&entry->publish_ns, memory_order_relaxed);
-	return seq >= cursor;
+	/*
+	 * The block's next user goes on with the same sequence: what it publishes
+	 * is not for a reader of this instance. Its line is written twice in the
+	 * ring's life, so this load stays in the reader's cache.
+	 */
+	return seq >= cursor &&
+	       atomic_load_explicit(&view->ring->instance, memory_order_relaxed) ==
+		       view->instance;
 }
 
 uint64_t ring_next(const struct ring_view *view, uint64_t cursor, uint64_t depth)

@@ -61,8 +61,9 @@ static int check_host(char *const *env)
 	const char *preload = config_get(env, "LD_PRELOAD");
 
 	if (!heap_is_ours())
-		return say(-ENOTSUP, "this program brings its own malloc (linked in, or a "
-			   "sanitizer's): build it without, or its messages cannot be shared");
+		return say(-ENOTSUP, "this program's malloc is not libagnocast's: it brings its "
+			   "own malloc (linked in, or a sanitizer's), or loaded the library too "
+			   "late (preload it)");
 	if (preload && strstr(preload, "/vgpreload_"))
 		return say(-ENOTSUP, "this program runs under valgrind, which replaces malloc: "
 			   "run it without");

@@ -45,13 +45,10 @@ static int map_at(uintptr_t address, size_t len, int prot, int flags, int fd, of
 	return ret;
 }
 
+/* Never dumped: there is nothing in it, and the kernel knows. */
 static int map_nothing(uintptr_t address, size_t len, int how)
 {
-	int ret = map_at(address, len, PROT_NONE, RESERVE_FLAGS | how, -1, 0);
-
-	if (!ret)
-		madvise((void *)address, len, MADV_DONTDUMP);
-	return ret;
+	return map_at(address, len, PROT_NONE, RESERVE_FLAGS | how, -1, 0);
 }
 
 /* If this line of /proc/self/maps overlaps [from, to): its name, else NULL. */

@@ -454,6 +454,24 @@ static void endpoints_can_be_made_again_and_again(void)
 	EXPECT(ask(sub, "drain 0"), "1 9 9 1");
 }
 
+/* The next publisher gets the block of the last one, and its sequence. */
+static void a_new_publisher_in_an_old_block_is_heard(void)
+{
+	struct agent *pub = agent_start(), *sub = agent_start();
+
+	EXPECT(ask(pub, "pub 0 /other 4 0"), "0");
+	EXPECT(ask(sub, "sub 0 /a 4 0"), "0");
+	for (unsigned int i = 1; i <= 20; i++) {
+		EXPECT(ask(pub, "pub 1 /a 4 0"), "0");
+		EXPECT(ask(pub, "publish 1 %u 1", i), "0");
+		EXPECT(ask(sub, "take 0 5000 0"), text("%u %u", i, i));
+		EXPECT(ask(sub, "release"), "0 -22");
+		EXPECT(ask(pub, "unpub 1"), "0");
+		EVENTUALLY(pub, "destroyed", text("%u %u", i, i * (i + 1) / 2));
+	}
+	EVENTUALLY(sub, "stats 0", "0 20 0 0 0 0");
+}
+
 static void a_forked_child_is_no_participant(void)
 {
 	struct agent *pub = agent_start(), *sub = agent_start();
@@ -491,6 +509,7 @@ static const struct test tests[] = {
 	{ "many_endpoints_in_one_process", many_endpoints_in_one_process },
 	{ "a_hundred_subscriptions_of_one_topic", a_hundred_subscriptions_of_one_topic },
 	{ "endpoints_can_be_made_again_and_again", endpoints_can_be_made_again_and_again },
+	{ "a_new_publisher_in_an_old_block_is_heard", a_new_publisher_in_an_old_block_is_heard },
 	{ "a_forked_child_is_no_participant", a_forked_child_is_no_participant },
 };
 

@@ -185,16 +185,35 @@ test_looking_changes_nothing()
 # count PID CALL - its [calls, errors, again] in $dir/json
 calls() { jq -c "[.procs[] | select(.pid == $1) | .calls.$2 | .calls, .errors, .again]" "$dir/json"; }
 
-# While agnocast-top samples for two seconds, run a victim to its end.
+# has_lines FILE N
+has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
+
+# Start a stream of JSON in $dir/stream, as $observer; back once its programs are attached.
+observe()
+{
+	: >"$dir/stream"
+	"$top" -j -d 0.3 >"$dir/stream" &
+	observer=$!
+	until_true 20 has_lines "$dir/stream" 1
+}
+
+# Stop it after two more refreshes; the last one becomes $dir/json.
+observed()
+{
+	until_true 20 has_lines "$dir/stream" $(($(wc -l <"$dir/stream") + 2))
+	kill $observer
+	wait $observer
+	tail -n 1 "$dir/stream" >"$dir/json"
+}
+
+# Observe a victim that runs to its end.
 trace_victim()
 {
-	"$top" -j -n 1 -d 2 >"$dir/json" &
-	local pid=$!
-	sleep 1		# programs attach well before the first sample ends
+	observe
 	"$victim" "$@" </dev/null >"$dir/victim" 2>&1 &
 	traced=$!
 	wait $traced 2>/dev/null
-	wait $pid
+	observed
 }
 
 test_bpf()
@@ -229,15 +248,13 @@ test_bpf()
 # A stopped observer loses events, but counts all calls, and says what it lost.
 test_bpf_loss()
 {
-	"$top" -j -n 1 -d 2 >"$dir/json" &
-	local pid=$!
-	sleep 1
-	kill -STOP $pid
+	observe
+	kill -STOP $observer
 	"$victim" flood 20011 &
 	traced=$!
 	wait $traced
-	kill -CONT $pid
-	wait $pid
+	kill -CONT $observer
+	observed
 	is bpf_counts_all_under_loss "$(calls $traced mq_open)" "[20011,20011,0]"
 	that bpf_says_what_it_lost ".lost > 0 and .lost + ([.fails[] | select(.pid == $traced) | .count] | add) == 20011"
 }
@@ -300,6 +317,7 @@ test_screen()
 	tm send-keys q
 	check screen_quits "$(screen)" until_true 3 shows '^status 0'
 	check screen_gives_the_terminal_back "$(screen)" shows '^before'
+	test_screen_colour
 	test_screen_signals
 	tm kill-server
 }
@@ -313,6 +331,26 @@ top_in_tmux()
 	until_true 5 shows '^done'
 }
 
+colours() { tm capture-pane -p -e | grep -c "$(printf '\033')\[[0-9;]*3[1-7]m"; }
+
+test_screen_colour()
+{
+	start_victim lonely talk "$AGNOCAST_REGISTRY" "$(printf '/lon\033[2Jely')"
+	local lonely=${victims[-1]}
+	tm send-keys "clear; $top --no-bpf -d 0.3" Enter
+	check screen_marks_a_lonely_topic "$(screen)" until_true 5 shows '^~ /lon\?\[2Jely +1 +0'
+	is screen_is_coloured "$(colours)" 1
+	tm send-keys q
+	until_true 5 shows '^prompt'
+	tm send-keys "clear; NO_COLOR=1 $top --no-bpf -d 0.3" Enter
+	until_true 5 shows '^~ /lon'
+	is screen_honours_no_color "$(colours)" 0
+	tm send-keys q
+	until_true 5 shows '^prompt'
+	kill "$lonely"
+	wait "$lonely" 2>/dev/null
+}
+
 test_screen_signals()
 {
 	top_in_tmux TERM
@@ -320,10 +358,6 @@ test_screen_signals()
 	top_in_tmux SEGV
 	check screen_dies_of_a_fault "$(screen)" shows '^status 139'
 	check screen_restores_the_terminal_when_it_dies "$(screen)" eval "! shows '^-(echo|icanon)'"
-	tm send-keys "clear; NO_COLOR=1 $top --no-bpf -d 0.3" Enter
-	until_true 5 shows 'h Help  q Quit'
-	is screen_honours_no_color "$(tm capture-pane -p -e | grep -c "$(printf '\033')\[3[1-7]m")" 0
-	tm send-keys C-c
 }
 
 test_no_root()

@@ -7,8 +7,8 @@
  *	top_victim flood N		N calls of mq_open that fail
  *	top_victim crash ADDRESS	reads where nothing is mapped
  *	top_victim lie REGISTRY		as talk, but the area's header names another session
- *	top_victim talk REGISTRY	a session with an area written by hand: publishes 100
- *					times a second on "/victim/talk"
+ *	top_victim talk REGISTRY [TOPIC] a session with an area written by hand: publishes
+ *					100 times a second on TOPIC ("/victim/talk")
  *	top_victim hear REGISTRY PID SESSION BASE
  *					a session that subscribes to it, maps that area, and
  *					reports the mapping of a made-up failure
@@ -163,15 +163,16 @@ static void leave(void)
 	registry_client_call(&registry, AGNOCAST_LEAVE_CMD, &left);
 }
 
-static int run_talk(const char *where, uint64_t lie)
+static int run_talk(const char *where, const char *topic, uint64_t lie)
 {
 	struct agnocast_area *area = join(where);
 	struct agnocast_ring *ring = (void *)((char *)area + BLOCK);
 	struct agnocast_endpoint_add add = {
-		.topic = "/victim/talk", .node = "talk", .block = BLOCK, .depth = 4,
+		.node = "talk", .block = BLOCK, .depth = 4,
 	};
 	uint64_t start = now_ns();
 
+	snprintf(add.topic, sizeof(add.topic), "%s", topic);
 	area->session += lie;
 	call(AGNOCAST_PUBLISHER_ADD_CMD, &add, "publisher");
 	ring->first = 1000;
@@ -248,10 +249,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "calls"))
 		return run_calls(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "talk"))
-		return run_talk(argv[2], 0);
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "talk"))
+		return run_talk(argv[2], argc == 4 ? argv[3] : "/victim/talk", 0);
 	if (argc == 3 && !strcmp(argv[1], "lie"))
-		return run_talk(argv[2], 1);
+		return run_talk(argv[2], "/victim/talk", 1);
 	if (argc == 3 && !strcmp(argv[1], "crash"))
 		return *(volatile char *)strtoull(argv[2], NULL, 0);
 	if (argc == 3 && !strcmp(argv[1], "flood"))
@@ -259,7 +260,7 @@ int main(int argc, char **argv)
 	if (argc == 6 && !strcmp(argv[1], "hear"))
 		return run_hear(argv[2], argv + 3);
 	fputs("usage: top_victim calls BASE | crash ADDRESS | flood N | lie REGISTRY |"
-	      " talk REGISTRY | hear REGISTRY PID SESSION BASE\n",
+	      " talk REGISTRY [TOPIC] | hear REGISTRY PID SESSION BASE\n",
 	      stderr);
 	return 64;
 }

@@ -189,6 +189,27 @@ Test(area, participant_keeps_what_it_was_promised)
 	cr_expect_eq(area_heap_decommit(p + (10 << 20), 1 << 20), 0);
 }
 
+/* Real time: no page fault in what a participant was promised, nor where it grows. */
+Test(new_area, prefault_leaves_no_fault)
+{
+	struct agnocast_new_shm shm = { .session = 7, .base = BASE + SIZE, .slot = 1, .pid = 1 };
+	struct config config = { .mempool_size = 8 << 20, .prefault = true,
+				 .mempool_max = SIZE - AGNOCAST_CONTROL_SIZE };
+	struct rusage before, after;
+	char *p;
+
+	snprintf(shm.shm_name, sizeof(shm.shm_name), "/agnocast@t%d", getpid());
+	cr_assert_eq(window_reserve(BASE, SIZE, AREAS, why, sizeof(why)), 0, "%s", why);
+	cr_assert_eq(area_create(&shm, &config, "/dev/null", why, sizeof(why)), 0, "%s", why);
+	cr_assert_eq(area_participate(why, sizeof(why)), 0, "%s", why);
+	p = area_heap_grow(16 << 20, 1);
+	cr_assert_eq(area_heap_commit(p, 16 << 20), 0);
+	getrusage(RUSAGE_SELF, &before);
+	memset(p, 1, 16 << 20);
+	getrusage(RUSAGE_SELF, &after);
+	cr_expect_lt(after.ru_minflt - before.ru_minflt, 64);
+}
+
 Test(area, growth_is_seen_through_an_old_mapping)
 {
 	int fd = open(path, O_RDONLY);

@@ -116,7 +116,7 @@ Test(ring, seqs_go_on_when_a_block_is_used_again)
 	struct ring_options options = { .depth = 2 };
 	struct ring_view old = view_of(ring, 7), view;
 	struct ring_item item;
-	uint64_t head;
+	uint64_t head, ns;
 
 	put(ring, 1);
 	put(ring, 2);
@@ -128,6 +128,7 @@ Test(ring, seqs_go_on_when_a_block_is_used_again)
 	cr_expect_eq(ring->first, head);
 	cr_expect_eq(ring->head, head);
 	put(ring, 3);
+	cr_expect_not(ring_peek(&old, head, &ns), "another instance's message");
 	cr_expect_not(ring_read_claimed(&old, head, &item), "another instance's message");
 	view = view_of(ring, 8);
 	cr_expect(ring_read_claimed(&view, head, &item));
