@@ -14,6 +14,9 @@
 #include "corpse.h"
 #include "device.h"
 
+#define CREATE_TRACE_POINTS
+#include <agk_trace.h>
+
 struct agk_window_params agk_window_params = {
 	.base = AGNOCAST_WINDOW_BASE,
 	.area_size = AGNOCAST_AREA_SIZE,

@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include <agk_trace.h>
+
 #include "registry.h"
 
 static int report_is_valid(const struct agnocast_map_report *report)
@@ -54,6 +56,8 @@ static void mapping_set(struct agk_mapping *mapping, u32 state, u32 parts, u32 e
 	mapping->state = state;
 	mapping->parts = parts;
 	mapping->error = error;
+	trace_agnocast_map(mapping->owner_id, mapping->reader->id,
+			   mapping->reader->who.pid, state, parts, error);
 	if (mapping->owner && was != is)
 		refused_changed(mapping->owner, is ? 1 : -1);
 }
@@ -62,10 +66,9 @@ static void mapping_drop(struct agk_mapping *mapping)
 {
 	struct agk_world *world = mapping->reader->world;
 
-	if (mapping->owner) {
-		mapping_set(mapping, AGNOCAST_UNMAPPED, 0, 0);
+	mapping_set(mapping, AGNOCAST_UNMAPPED, 0, 0);
+	if (mapping->owner)
 		list_del(&mapping->of_owner);
-	}
 	agk_window_unpin(&world->window, mapping->slot);
 	list_del(&mapping->link);
 	list_del(&mapping->of_reader);

@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include <agk_trace.h>
+
 #include "registry.h"
 
 #define STALE_MAX 4096U
@@ -175,6 +177,8 @@ static int session_enter(struct agk_world *world, struct agk_session *session)
 	session->slot = slot;
 	session->id = agk_next_serial(world);
 	session_link(session);
+	trace_agnocast_join(session->id, session->who.pid, session->slot,
+			    agk_session_base(session));
 	return 0;
 }
 
@@ -268,6 +272,8 @@ void agk_session_end(struct agk_session *session, bool names_left)
 	mutex_lock(&world->lock);
 	if (!session->ended) {
 		session->ended = true;
+		trace_agnocast_leave(session->id, session->who.pid,
+				     session->endpoints_count, names_left);
 		agk_session_forget_endpoints(session);
 		agk_mappings_of_reader_end(session);
 		agk_mappings_of_owner_end(session);

@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include <agk_trace.h>
+
 #include "registry.h"
 
 static u64 hash_name(const char *name)
@@ -159,6 +161,8 @@ static void endpoint_link(struct agk_endpoint *endpoint)
 	list_add_tail(&endpoint->of_topic, &endpoint->topic->endpoints);
 	session->endpoints_count++;
 	(*count_of(endpoint->topic, endpoint->kind))++;
+	trace_agnocast_endpoint_add(endpoint->generation, endpoint->topic->id,
+				    session->id, session->who.pid, endpoint->kind);
 }
 
 static int endpoint_enter(struct agk_endpoint *endpoint, const char *name)
@@ -275,6 +279,8 @@ void agk_endpoint_drop(struct agk_endpoint *endpoint, bool publish)
 	struct agk_session *session = endpoint->session;
 
 	lockdep_assert_held(&session->world->lock);
+	trace_agnocast_endpoint_remove(endpoint->generation, topic->id, session->id,
+				       session->who.pid, endpoint->kind);
 	index_give(topic, endpoint->index);
 	(*count_of(topic, endpoint->kind))--;
 	session->endpoints_count--;
