@@ -196,6 +196,35 @@ static void raw_clone(void)
 	check("raw_clone_changes_nothing", !changed(), "%d blocks", changed());
 }
 
+static void *fork_here(void *arg)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	*(int *)arg = wait_status(pid);
+	return NULL;
+}
+
+/* On a stack from malloc, parent and child would share it: the child crashes instead. */
+static void on_a_stack_in_the_heap(void)
+{
+	size_t size = 256 << 10;
+	void *stack = aligned_alloc(4096, size);
+	pthread_attr_t attr;
+	pthread_t thread;
+	int status = -1;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, stack, size);
+	if (!pthread_create(&thread, &attr, fork_here, &status))
+		pthread_join(thread, NULL);
+	check("child_on_a_stack_in_the_heap_crashes", status == 1000 + SIGSEGV, "%d", status);
+	check("parent_on_a_stack_in_the_heap_lives", !changed(), "%d blocks", changed());
+	pthread_attr_destroy(&attr);
+	free(stack);
+}
+
 static void without_descriptors(void)
 {
 	pid_t pid;
@@ -368,6 +397,7 @@ int main(void)
 	child_grows();
 	parent_writes_meanwhile();
 	raw_clone();
+	on_a_stack_in_the_heap();
 	in_a_storm_of_signals();
 	among_threads();
 	at_the_descriptor_limit();

@@ -88,17 +88,17 @@ static void closed_descriptors(void)
 
 static void exhaust(void)
 {
-	static char *blocks[200000];
+	static char *blocks[4000];
 	int n = 0, bad = 0, err;
 	size_t size = MIB;
 
 	errno = 0;
-	while (n < 200000 && (blocks[n] = malloc(size))) {
+	while (n < 4000 && (blocks[n] = malloc(size))) {
 		memset(blocks[n], n & 0x7f, size);
 		n++;
 	}
 	err = errno;
-	check("ends_with_enomem", n > 0 && n < 200000 && err == ENOMEM, "%d blocks, %s", n,
+	check("ends_with_enomem", n > 0 && n < 4000 && err == ENOMEM, "%d blocks, %s", n,
 	      strerror(err));
 	errno = 0;
 	check("calloc_ends_with_enomem", !calloc(8, MIB) && errno == ENOMEM, "%s",

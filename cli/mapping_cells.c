@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* mapping_cells.c - the columns of the mappings view */
+
+#include <stdio.h>
+
+#include "cells.h"
+#include "format.h"
+
+static const struct mapping_row *at(const struct model *model, size_t row)
+{
+	return &model->mappings[row];
+}
+
+const char *mapping_role(const struct mapping_row *mapping)
+{
+	if (mapping->own)
+		return "own";
+	return mapping->parts & AGNOCAST_MAP_HEAP ? "read" : "ctl";
+}
+
+void mapping_state(char *out, size_t len, const struct mapping_row *mapping)
+{
+	if (mapping->own)
+		snprintf(out, len, mapping->ready ? "ok" : "joining");
+	else if (mapping->state == AGNOCAST_REFUSED)
+		format_errno(out, len, (int)mapping->error);
+	else if (mapping->state == AGNOCAST_WILL_MAP)
+		snprintf(out, len, "announced");
+	else if (mapping->state == AGNOCAST_MAPPED)
+		snprintf(out, len, mapping->owner_alive ? "ok" : "draining");
+	else
+		snprintf(out, len, "unmapped");
+}
+
+static void owner(const struct model *model, size_t row, struct cell *cell)
+{
+	cell_number(cell, at(model, row)->owner_pid);
+}
+
+static void range(const struct model *model, size_t row, struct cell *cell)
+{
+	const struct mapping_row *mapping = at(model, row);
+
+	snprintf(cell->text, sizeof(cell->text), "%llx-%llx",
+		 (unsigned long long)mapping->base,
+		 (unsigned long long)(mapping->base + mapping->size));
+	cell->number = (double)mapping->base;
+}
+
+static void perm(const struct model *model, size_t row, struct cell *cell)
+{
+	const struct mapping_row *mapping = at(model, row);
+
+	if (mapping->perm_state == PERM_FOUND)
+		cell_name(cell, mapping->perm);
+	else if (mapping->perm_state == PERM_NONE)
+		cell_none(cell);
+	else
+		cell_unknown(cell);
+}
+
+static void reader(const struct model *model, size_t row, struct cell *cell)
+{
+	cell_number(cell, at(model, row)->reader_pid);
+}
+
+static void comm(const struct model *model, size_t row, struct cell *cell)
+{
+	cell_name(cell, at(model, row)->comm);
+}
+
+static void role(const struct model *model, size_t row, struct cell *cell)
+{
+	cell_name(cell, mapping_role(at(model, row)));
+}
+
+static void state(const struct model *model, size_t row, struct cell *cell)
+{
+	mapping_state(cell->text, sizeof(cell->text), at(model, row));
+}
+
+static const struct column columns[] = {
+	{ "OWNER", 7, 0, 0, owner },
+	{ "START-END", 25, 4, 0, range },
+	{ "PERM", 5, 1, COLUMN_TEXT, perm },
+	{ "PID", 7, 0, 0, reader },
+	{ "COMM", 8, 3, COLUMN_TEXT | COLUMN_FLEX, comm },
+	{ "ROLE", 4, 2, COLUMN_TEXT, role },
+	{ "STATE", 10, 1, COLUMN_TEXT, state },
+};
+
+const struct table mapping_table = { columns, sizeof(columns) / sizeof(columns[0]) };
+
+char mapping_mark(const struct model *model, size_t row)
+{
+	const struct mapping_row *mapping = at(model, row);
+
+	if (model_mapping_is_wrong(mapping))
+		return '!';
+	if (mapping->own)
+		return mapping->ready ? ' ' : '~';
+	return mapping->state == AGNOCAST_MAPPED && mapping->owner_alive ? ' ' : '~';
+}
+
+void mapping_detail(char *line, const struct model *model, size_t row)
+{
+	const struct mapping_row *mapping = at(model, row);
+	const char *right = mapping->own ? "rw-s" : "r--s";
+	char state[32];
+
+	mapping_state(state, sizeof(state), mapping);
+	if (model_mapping_is_wrong(mapping) && mapping->state == AGNOCAST_REFUSED && !mapping->own)
+		snprintf(line, ROWS_LINE, "process %u could not map agnocast@%u: %s; "
+			 "their topics do not meet", mapping->reader_pid, mapping->owner_pid, state);
+	else if (model_mapping_is_wrong(mapping))
+		snprintf(line, ROWS_LINE, "found %s in process %u where it must be %s",
+			 mapping->perm_state == PERM_NONE ? "nothing" : mapping->perm,
+			 mapping->reader_pid, right);
+	else
+		snprintf(line, ROWS_LINE, "agnocast@%u in process %u: %s%s%s",
+			 mapping->owner_pid, mapping->reader_pid, state,
+			 mapping->owner_alive || mapping->own ? "" :
+			 "; its owner has ended, the reader still reads what is left",
+			 mapping->perm_state == PERM_UNREADABLE ?
+			 "; its /proc/PID/maps may not be read by this user" : "");
+}

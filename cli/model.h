@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * model.h - what agnocast-top knows at one moment, and nothing of how it is drawn
+ *
+ * source_*.c fill a model, rows.c turns it into tables, view_*.c draw those.
+ * No I/O here, so that the unit tests need no terminal, no root, no registry.
+ *
+ * Names are raw: they may hold any byte but NUL. Unknown is unknown, never 0:
+ * each group of numbers has a "known".
+ */
+#ifndef AGNOCAST_CLI_MODEL_H
+#define AGNOCAST_CLI_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <agnocast/layout.h>
+#include <uapi/agnocast.h>
+
+#define MODEL_EXITED_NS		UINT64_C(5000000000)	/* how long an exited row stays */
+#define MODEL_FAILURES_MAX	256			/* the newest are kept */
+#define MODEL_SENTENCE		256			/* bytes of a message to the user */
+
+enum model_call { MODEL_SHM_OPEN, MODEL_MMAP, MODEL_MQ_OPEN, MODEL_MQ_SEND, MODEL_CALLS };
+
+/* Calls of one kind by one process, since the observer attached. */
+struct call_row {
+	uint64_t	calls, errors, again;
+	uint64_t	sum_ns, max_ns;
+};
+
+struct endpoint_row {
+	uint64_t	generation, topic, session;
+	uint32_t	pid, kind, flags, depth;
+	uint64_t	block;		/* offset in the area of its process */
+	char		node[AGNOCAST_NODE_MAX];
+	bool		known;		/* the counters below were readable */
+	uint64_t	messages;	/* published or taken, since creation */
+	uint64_t	bytes;		/* published */
+	uint64_t	retained, wakes;	/* publisher */
+	uint64_t	dropped, skipped, sleeps, held;	/* subscription */
+	uint64_t	oldest_claim_ns; /* CLOCK_MONOTONIC; 0: holds nothing */
+	uint64_t	refused;	/* publishes or takes that failed at a limit */
+	uint64_t	latency[AGNOCAST_LATENCY_BUCKETS];
+};
+
+struct topic_row {
+	uint64_t	topic;
+	char		name[AGNOCAST_TOPIC_MAX];
+	uint32_t	publishers, subscriptions;
+	uint32_t	depth;		/* the largest of its publishers, else subscriptions */
+	/* from the endpoints, by model_finish() */
+	bool		known;		/* the counters of all its endpoints were readable */
+	bool		rates_known;	/* and there is an interval to compute them over */
+	double		hz, bytes_per_s;
+	uint64_t	messages, bytes, retained;
+	uint64_t	dropped, dropped_now, skipped, held, refused;
+	uint64_t	oldest_claim_ns;
+	bool		latency_recent;	/* over the interval, not since creation */
+	uint64_t	latency_samples; /* 0: no percentiles */
+	double		p50_ns, p99_ns;
+};
+
+struct process_row {
+	uint64_t	session;	/* 0: not in the registry, known to eBPF only */
+	uint32_t	pid, uid;
+	char		comm[AGNOCAST_COMM_MAX];
+	uint64_t	base, size, mempool_size;
+	bool		ready;
+	uint32_t	publishers, subscriptions;
+	uint32_t	maps_in, maps_refused;	/* as a reader, by the registry */
+	bool		area_known;	/* the area's header was readable and right */
+	char		area_why[32];	/* else why not, an errno name or a word */
+	uint64_t	control_committed, heap_committed, heap_used, resident;
+	uint64_t	grows, grow_failures, map_failures;
+	uint32_t	forks;
+	bool		participant;
+	bool		calls_known;	/* eBPF saw or would have seen them */
+	struct call_row	calls[MODEL_CALLS];
+	bool		exited;
+	uint64_t	exited_ns;	/* CLOCK_MONOTONIC, when it was missed first */
+};
+
+enum perm_state { PERM_NOT_READ, PERM_UNREADABLE, PERM_NONE, PERM_FOUND };
+
+struct mapping_row {
+	uint64_t	serial;		/* of the announcement; 0: the owner's own */
+	uint64_t	owner, reader;	/* sessions */
+	uint32_t	owner_pid, reader_pid;
+	char		comm[AGNOCAST_COMM_MAX];	/* of the reader */
+	uint64_t	base, size;
+	uint32_t	state, parts, error;
+	bool		own, owner_alive, ready;
+	enum perm_state	perm_state;
+	char		perm[8];	/* "rw-s"; "mixed" */
+};
+
+/* A call that failed, or a mapping that its reader refused. */
+struct failure_row {
+	uint64_t	time_ns;	/* CLOCK_REALTIME of the last one */
+	uint32_t	pid;
+	char		comm[AGNOCAST_COMM_MAX];
+	const char	*call;		/* constant text */
+	int		error;		/* errno; for a signal its number */
+	bool		is_signal;
+	bool		by_registry;
+	uint64_t	address, length;
+	char		name[48];	/* "agnocast@123" */
+	char		detail[160];	/* what is in the way; may be "" */
+	uint64_t	count;
+};
+
+struct model {
+	uint64_t	time_ns;	/* CLOCK_REALTIME */
+	uint64_t	mono_ns;
+	uint64_t	interval_ns;	/* since the sample before; 0: first one */
+	double		delay_s;	/* as asked for */
+	/* the registry */
+	bool		registry_there;
+	char		registry_why[MODEL_SENTENCE];	/* else */
+	char		where[128];
+	struct agnocast_version version;
+	/* eBPF */
+	bool		bpf_on;
+	char		bpf_why[MODEL_SENTENCE];	/* else, or what is missing */
+	uint64_t	lost;		/* events and counts that eBPF had no room for */
+
+	struct topic_row	*topics;
+	struct process_row	*processes;
+	struct endpoint_row	*endpoints;	/* sorted by generation after model_finish() */
+	struct mapping_row	*mappings;
+	struct failure_row	*failures;	/* oldest first */
+	size_t topics_count, processes_count, endpoints_count, mappings_count, failures_count;
+};
+
+/* calloc() and realloc() that end the program (status 70) rather than fail. */
+void *model_array(void *array, size_t count, size_t size);
+
+/* Adds a zeroed record to model->LIST and points at it. */
+#define MODEL_ADD(model, list) \
+	((model)->list = model_array((model)->list, (model)->list##_count, \
+				     sizeof(*(model)->list)), \
+	 &(model)->list[(model)->list##_count++])
+
+void model_clear(struct model *model);	/* frees the arrays; keeps nothing */
+
+struct topic_row *model_topic(struct model *model, uint64_t topic);
+/* The live row of that session or pid, or NULL. */
+struct process_row *model_session(struct model *model, uint64_t session);
+struct process_row *model_pid(struct model *model, uint32_t pid);
+
+/*
+ * After the sources: sort, carry processes that exited over from @before
+ * (NULL: the first sample), and sum the topics and rates up.
+ */
+void model_finish(struct model *model, const struct model *before);
+
+/* model_finish() in its two steps: processes first, so that eBPF can join them. */
+void model_carry_exited(struct model *model, const struct model *before);
+void model_sum_up(struct model *model, const struct model *before);
+
+/*
+ * The value below which @share (0..1) of the samples of a log2 histogram lie,
+ * interpolated within its bucket; @total gets the samples. 0 if there are none.
+ */
+double model_percentile(const uint64_t *buckets, size_t count, double share,
+			uint64_t *total);
+
+/* Faults are seen at first sight: a reader with a writable mapping and the like. */
+bool model_mapping_is_wrong(const struct mapping_row *mapping);
+
+#endif /* AGNOCAST_CLI_MODEL_H */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * source_area.h - the counters that processes keep in their areas
+ *
+ * Read with pread() from /dev/shm: it can't fault and fills no hole. All that
+ * is read is another process's word: identity, offsets and sizes are checked,
+ * and nothing from there is used as an address or a size.
+ */
+#ifndef AGNOCAST_CLI_SOURCE_AREA_H
+#define AGNOCAST_CLI_SOURCE_AREA_H
+
+#include "model.h"
+
+/* For each listed process: its heap, and its endpoints' counters. */
+void source_area_read(struct model *model);
+
+#endif /* AGNOCAST_CLI_SOURCE_AREA_H */

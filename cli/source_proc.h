@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * source_proc.h - what /proc tells: who lives, and what is really mapped
+ *
+ * The registry knows what readers report; this is the kernel's own view.
+ */
+#ifndef AGNOCAST_CLI_SOURCE_PROC_H
+#define AGNOCAST_CLI_SOURCE_PROC_H
+
+#include "model.h"
+
+bool source_proc_is_alive(uint32_t pid);
+
+/* The permissions of every mapping of @model, from /proc/PID/maps. */
+void source_proc_permissions(struct model *model);
+
+/*
+ * Which mapping of process @pid lies in the way of [address, address + length):
+ * "RANGE PERM NAME" in @out, or "" if none is found.
+ */
+void source_proc_in_the_way(uint32_t pid, uint64_t address, uint64_t length,
+			    char *out, size_t len);
+
+#endif /* AGNOCAST_CLI_SOURCE_PROC_H */
