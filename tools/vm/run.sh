@@ -1,0 +1,254 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# run.sh [OPTION]... - boot a kernel in QEMU with agnocast.ko and run commands
+#
+#   --kernel K     6.1, 6.12, 6.1-rt or 6.12-rt; may be repeated; default 6.1 6.12
+#   --test CMD     run CMD, a shell command, in the repository; it must exit with
+#                  0 and end with a line `N passed, N failed[, N skipped]`
+#   --cmd CMD      the same without the count line; both may be repeated
+#   --out FILE     what the commands write to $AGNOCAST_OUT; one kernel only
+#   --shell        no commands: a shell on the console (one kernel only)
+#   --verbose      show the console while it runs (one kernel only)
+#   --no-module    do not build or load the module
+#   --module-args ARGS   for insmod
+#   --timeout S    seconds for each kernel; default 300
+#
+# The verdict is one line on a virtio port, `pass`, written only after every
+# command succeeded, rmmod worked and dmesg held no complaint.  A panic, a hang
+# or a warning (panic_on_warn) reads as a failure: nothing wrote it.  Exit: 0
+# all passed, 1 not, 2 usage.
+#
+# The guest sees the host's root read-only (9p) at the same paths, with its own
+# /dev, /dev/shm, /dev/mqueue, /proc, /sys, /run, /tmp and /var/tmp.  Commands
+# get BUILD, AGNOCAST_VM (the kernel, as above), AGNOCAST_MODULE, AGNOCAST_OUT.
+#
+# In $BUILD/vm/KERNEL: log (console), result (verdict), out, counts (shell
+# assignments: passed failed skipped verdict seconds).
+#
+# Environment: BUILD, VM_APPEND (more kernel parameters), VM_SHM (size of
+# /dev/shm, 1G), VM_MEM (2G), VM_SMP (2), VM_CPU, VM_QEMU (more options).
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(cd "$here/../.." && pwd)
+BUILD=${BUILD:-$repo/build}
+
+kernels='' commands='' out='' shell='' verbose='' module=yes module_args='' timeout=300
+
+usage()
+{
+	sed -n '4,16s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--shell)	shell=yes; shift; continue ;;
+	--verbose)	verbose=yes; shift; continue ;;
+	--no-module)	module=; shift; continue ;;
+	esac
+	[ $# -ge 2 ] || usage
+	case $1 in
+	--kernel)	kernels="$kernels $2" ;;
+	--test)		commands="${commands}test $2
+" ;;
+	--cmd)		commands="${commands}cmd $2
+" ;;
+	--out)		out=$2 ;;
+	--module-args)	module_args=$2 ;;
+	--timeout)	timeout=$2 ;;
+	*)		usage ;;
+	esac
+	shift 2
+done
+
+kernels=${kernels:- 6.1 6.12}
+case ${kernels# } in
+*' '*)	[ -z "$shell$verbose$out" ] || usage ;;
+esac
+[ -n "$shell$commands" ] || usage
+
+# quote STRING - as one word for sh
+quote()
+{
+	printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# job KERNEL - what the guest must know, as shell assignments
+job()
+{
+	cat <<-END
+	REPO=$(quote "$repo")
+	BUILD=$(quote "$BUILD")
+	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+	TERM=$(quote "${TERM:-dumb}")
+	AGNOCAST_VM=$1
+	MODULE=$(quote "${module:+$BUILD/vm/$1/agnocast.ko}")
+	MODULE_ARGS=$(quote "$module_args")
+	SHM_SIZE=${VM_SHM:-1G}
+	SHELL_WANTED=$shell
+	NINEP=${VM_9P:-msize=512000,cache=loose}
+	END
+}
+
+# pack KERNEL - write $dir/initrd; a few MB, so it is simply made each time
+pack()
+{
+	tree=$dir/initrd.d
+	rm -rf "$tree"
+	mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys" "$tree/host"
+	cp "$(command -v busybox)" "$tree/bin/busybox"
+	cp -r "$BUILD/vm/kernels/$1/modules" "$tree"
+	cp "$here/init" "$here/guest.sh" "$tree"
+	job "$1" >"$tree/job"
+	printf %s "$commands" >"$tree/commands"
+	(cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$dir/initrd"
+	rm -r "$tree"
+}
+
+# boot KERNEL - becomes the VM
+boot()
+{
+	console="file,id=console,path=$dir/log"
+	[ -z "$shell$verbose" ] ||
+		console="stdio,id=console,signal=off,logfile=$dir/log"
+	limit="timeout --kill-after=5 $timeout"
+	[ -z "$shell" ] || limit=
+
+	# shellcheck disable=SC2086 # $limit and $VM_QEMU are lists of words
+	exec $limit qemu-system-x86_64 -accel tcg,thread=multi -cpu "${VM_CPU:-max,la57=off}" \
+		-smp "${VM_SMP:-2}" -m "${VM_MEM:-2G}" \
+		-nodefaults -no-user-config -nographic -no-reboot \
+		-kernel "$BUILD/vm/kernels/$1/vmlinuz" -initrd "$dir/initrd" \
+		-append "$append" \
+		-chardev "$console" -serial chardev:console \
+		-virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap" \
+		-device virtio-rng-pci -device virtio-serial-pci \
+		-chardev "file,id=result,path=$dir/result" \
+		-device virtserialport,chardev=result,name=agnocast.result \
+		-chardev "file,id=out,path=$dir/out" \
+		-device virtserialport,chardev=out,name=agnocast.out \
+		${VM_QEMU:-}
+}
+
+# An overloaded host may not stall the guest into a panic; heap corruption shows.
+append="console=ttyS0 quiet panic=-1 panic_on_warn=1 oops=panic log_buf_len=4M"
+append="$append rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=60"
+append="$append mitigations=off slub_debug=FZPU,kmalloc-*,agnocast*"
+append="$append ${VM_APPEND:-}"
+
+# explain - why a kernel failed, from what it left
+explain()
+{
+	grep -aE '^(not ok|FAIL|\[FAIL\]|\[----\]|\[CRASH\]|vm:|init:|.*: FAIL)|BUG|WARNING:|Oops|Kernel panic|UBSAN' \
+		"$dir/log" | head -n 40 | sed 's/^/  /'
+	[ "$1" != "no verdict" ] || tail -n 20 "$dir/log" | sed 's/^/  | /'
+}
+
+# judge KERNEL STATUS - print ok or not ok, write $dir/counts; 0 if passed
+judge()
+{
+	sed -i 's/\r*$//' "$dir/log"
+	verdict=$(tail -n 1 "$dir/result")
+	case $verdict in
+	pass | fail\ *)	;;
+	*)		verdict="no verdict" ;;
+	esac
+	[ "$2" -ne 124 ] && [ "$2" -ne 137 ] || verdict="no verdict within $timeout s"
+
+	sed -nE 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 \4/p' \
+		"$dir/result" |
+		awk -v verdict="$verdict" -v seconds=$(($(date +%s) - began)) '
+		{ passed += $1; failed += $2; skipped += $3 }
+		END {
+			# A VM that failed is never "0 failed".
+			if (verdict != "pass" && !failed)
+				failed = 1
+			printf "passed=%d\nfailed=%d\nskipped=%d\n", passed, failed, skipped
+			gsub(/\047/, "", verdict)
+			printf "verdict=\047%s\047\nseconds=%d\n", verdict, seconds
+		}' >"$dir/counts"
+
+	if [ "$verdict" = pass ]; then
+		echo "ok $1 ($(sed -n 's/^seconds=//p' "$dir/counts") s)"
+	else
+		echo "not ok $1: ${verdict#fail } (see $dir/log)"
+		explain "${verdict% within*}"
+		return 1
+	fi
+}
+
+# run_kernel KERNEL - one VM from building the module to the verdict
+run_kernel()
+{
+	dir=$BUILD/vm/$1
+	mkdir -p "$dir"
+	# Two runs at a time would mix their logs; the lock goes with the VM.
+	exec 8>"$dir/.run-lock"
+	flock 8
+
+	[ -z "$module" ] || "$here/build-module.sh" "$1"
+	rm -f "$dir/log" "$dir/result" "$dir/out" "$dir/counts"
+	: >"$dir/log"
+	: >"$dir/result"
+	pack "$1"
+
+	began=$(date +%s)
+	status=0
+	if [ -n "$shell" ]; then
+		(boot "$1")
+		return
+	fi
+	(boot "$1") </dev/null 2>"$dir/qemu.log" &
+	vm=$!
+	trap 'kill $vm; wait $vm; exit 143' TERM
+	wait $vm || status=$?
+	trap - TERM
+	cat "$dir/qemu.log" >&2
+	judge "$1" "$status"
+}
+
+# totals KERNEL... - the last lines: what each kernel counted
+totals()
+{
+	for kernel in "$@"; do
+		passed=0 failed=1 skipped=0
+		# shellcheck disable=SC1090 # made by judge()
+		[ ! -e "$BUILD/vm/$kernel/counts" ] || . "$BUILD/vm/$kernel/counts"
+		printf 'vm %s: %d passed, %d failed' "$kernel" "$passed" "$failed"
+		[ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
+		echo
+	done
+}
+
+# shellcheck disable=SC2086 # a list of words
+"$here/kernels.sh" $kernels
+BUILD=$(cd "$BUILD" && pwd)
+
+if [ -n "$shell" ]; then
+	run_kernel "${kernels# }"
+	exit
+fi
+
+pids=
+trap 'kill $pids 2>/dev/null; exit 130' INT TERM
+for kernel in $kernels; do
+	rm -f "$BUILD/vm/$kernel/counts"
+	run_kernel "$kernel" &
+	pids="$pids $!"
+done
+failed_any=0
+for pid in $pids; do
+	wait "$pid" || failed_any=1
+done
+trap - INT TERM
+
+[ -z "$out" ] || [ $failed_any -ne 0 ] || cp "$BUILD/vm/${kernels# }/out" "$out"
+case $commands in
+test\ * | *'
+test '*)	# shellcheck disable=SC2086 # a list of words
+	totals $kernels ;;
+esac
+exit $failed_any
