@@ -26,7 +26,7 @@ static_assert(sizeof(struct agnocast_version) == 56);
 static_assert(sizeof(struct agnocast_new_shm) == 72);
 static_assert(sizeof(struct agnocast_fd) == 24);
 static_assert(sizeof(struct agnocast_peer) == 80);
-static_assert(sizeof(struct agnocast_endpoint_add) == 376);
+static_assert(sizeof(struct agnocast_endpoint_add) == 384);
 static_assert(sizeof(struct agnocast_map_report) == 72);
 static_assert(sizeof(struct agnocast_list) == 48);
 static_assert(sizeof(struct agnocast_session_info) == 104);
@@ -303,6 +303,10 @@ long agk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioc_version(argp);
 	case AGNOCAST_LIST_CMD:
 		return ioc_list(own->world, argp);
+	case AGNOCAST_REJOIN_CMD:
+	case AGNOCAST_REJOINED_CMD:
+		/* Nothing that holds a session open outlives this module. */
+		return -EOPNOTSUPP;
 	}
 	if (!agk_command_is_known(cmd))
 		return -ENOTTY;

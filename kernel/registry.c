@@ -75,6 +75,8 @@ struct agk_world *agk_world_create(const struct agk_window_params *window,
 	if (!world)
 		return NULL;
 	world->home = *home;
+	world->serial = home->first_serial;
+	world->first_serial = home->first_serial;
 	world->roster = kvzalloc(AGNOCAST_TOPICS_MAX * sizeof(*world->roster),
 				 GFP_KERNEL);
 	if (!world->roster)
@@ -149,11 +151,22 @@ static bool key_is_taken(struct agk_world *world, u64 key)
 	return false;
 }
 
+/* Keeps the list in the order of ids: one that came back is older than it looks. */
+static void session_link_in_order(struct agk_session *session)
+{
+	struct list_head *before = session->world->sessions.prev;
+
+	while (before != &session->world->sessions &&
+	       list_entry(before, struct agk_session, link)->id > session->id)
+		before = before->prev;
+	list_add(&session->link, before);
+}
+
 static void session_link(struct agk_session *session)
 {
 	struct agk_world *world = session->world;
 
-	list_add_tail(&session->link, &world->sessions);
+	session_link_in_order(session);
 	list_add(&session->by_id, agk_bucket(world->session_by_id, session->id));
 	list_add(&session->by_key,
 		 agk_bucket(world->session_by_key, session->who.key));
@@ -221,6 +234,79 @@ int agk_session_join(struct agk_world *world, u32 abi, const struct agk_who *who
 	}
 	*out = session;
 	return 0;
+}
+
+static int session_reenter(struct agk_world *world, struct agk_session *session,
+			   const struct agnocast_rejoin *rejoin)
+{
+	int ret;
+
+	lockdep_assert_held(&world->lock);
+	if (key_is_taken(world, session->who.key) || agk_session_find(world, rejoin->session))
+		return -EEXIST;
+	ret = agk_window_take_at(&world->window, rejoin->slot);
+	if (ret)
+		return ret;
+	session->slot = rejoin->slot;
+	session->id = rejoin->session;
+	session_link(session);
+	trace_agnocast_join(session->id, session->who.pid, session->slot, rejoin->base);
+	return 0;
+}
+
+int agk_session_rejoin(struct agk_world *world, const struct agnocast_rejoin *rejoin,
+		       const struct agk_who *who, struct agk_session **out)
+{
+	struct agk_session *session;
+	int ret;
+
+	if (rejoin->abi != AGNOCAST_ABI_VERSION)
+		return -EPROTO;
+	if (!rejoin->session || rejoin->session > world->first_serial ||
+	    rejoin->slot >= world->window.params.areas ||
+	    rejoin->base != agk_window_base(&world->window, rejoin->slot))
+		return -EINVAL;
+	session = session_alloc();
+	if (!session)
+		return -ENOMEM;
+	session->world = world;
+	session->who = *who;
+	session->mempool_size = rejoin->mempool_size;
+
+	mutex_lock(&world->lock);
+	ret = session_reenter(world, session, rejoin);
+	mutex_unlock(&world->lock);
+	if (ret) {
+		kfree(session->stale);
+		kfree(session);
+		return ret;
+	}
+	*out = session;
+	return 0;
+}
+
+void agk_world_awaits(struct agk_world *world, int more)
+{
+	mutex_lock(&world->lock);
+	WRITE_ONCE(world->rosters->awaited, world->rosters->awaited + more);
+	mutex_unlock(&world->lock);
+}
+
+int agk_slot_reserve(struct agk_world *world, u32 slot)
+{
+	if (slot >= world->window.params.areas)
+		return -EINVAL;
+	mutex_lock(&world->lock);
+	agk_window_pin(&world->window, slot);
+	mutex_unlock(&world->lock);
+	return 0;
+}
+
+void agk_slot_unreserve(struct agk_world *world, u32 slot)
+{
+	mutex_lock(&world->lock);
+	agk_window_unpin(&world->window, slot);
+	mutex_unlock(&world->lock);
 }
 
 int agk_session_ready(struct agk_session *session)

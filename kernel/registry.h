@@ -29,6 +29,7 @@
 struct agk_home {
 	agk_roster_page_fn roster_page;
 	void	*priv;
+	u64	first_serial;	/* greater than any serial of an earlier registry */
 };
 
 /* One IPC namespace. Everything below .lock is protected by it. */
@@ -38,6 +39,7 @@ struct agk_world {
 	struct agk_window window;
 	struct agnocast_rosters *rosters;	/* first page of the roster file */
 	u64	serial;			/* of sessions, topics, endpoints, mappings */
+	u64	first_serial;		/* serials up to here are from earlier registries */
 	u32	sessions_count;
 	u32	topics_count;
 	u32	stale_count;
@@ -137,6 +139,17 @@ void agk_world_destroy(struct agk_world *world);
 int __must_check agk_session_join(struct agk_world *world, u32 abi,
 				  const struct agk_who *who, u64 mempool_size,
 				  struct agk_session **session);
+/* Goes on with a session of an earlier registry. */
+int __must_check agk_session_rejoin(struct agk_world *world,
+				    const struct agnocast_rejoin *rejoin,
+				    const struct agk_who *who,
+				    struct agk_session **session);
+/* How many of an earlier registry's participants are still to come back. */
+void agk_world_awaits(struct agk_world *world, int more);
+/* A slot that an earlier registry gave to someone who lives: not for others. */
+int agk_slot_reserve(struct agk_world *world, u32 slot);
+void agk_slot_unreserve(struct agk_world *world, u32 slot);
+
 /*
  * The address space is gone, or leaves: idempotent, can't fail. @names_left:
  * list its names as stale.
@@ -174,6 +187,8 @@ static inline bool agk_command_is_known(u32 cmd)
 	case AGNOCAST_OPEN_AREA_CMD:
 	case AGNOCAST_OPEN_ROSTERS_CMD:
 	case AGNOCAST_LEAVE_CMD:
+	case AGNOCAST_REJOIN_CMD:
+	case AGNOCAST_REJOINED_CMD:
 	case AGNOCAST_PUBLISHER_ADD_CMD:
 	case AGNOCAST_SUBSCRIBER_ADD_CMD:
 	case AGNOCAST_PUBLISHER_REMOVE_CMD:

@@ -147,18 +147,36 @@ static u32 *count_of(struct agk_topic *topic, u32 kind)
 	return kind == AGNOCAST_PUBLISHER ? &topic->publishers : &topic->subscriptions;
 }
 
+/* Keeps both lists in the order of generations: one may have come back. */
+static void endpoint_link_in_order(struct agk_endpoint *endpoint)
+{
+	struct list_head *all = &endpoint->session->world->endpoints, *before;
+	struct list_head *of_topic = &endpoint->topic->endpoints;
+
+	for (before = all->prev; before != all; before = before->prev)
+		if (list_entry(before, struct agk_endpoint, link)->generation <
+		    endpoint->generation)
+			break;
+	list_add(&endpoint->link, before);
+	for (before = of_topic->prev; before != of_topic; before = before->prev)
+		if (list_entry(before, struct agk_endpoint, of_topic)->generation <
+		    endpoint->generation)
+			break;
+	list_add(&endpoint->of_topic, before);
+}
+
 /* Links everywhere; the topic's roster has room, its index is taken. */
 static void endpoint_link(struct agk_endpoint *endpoint)
 {
 	struct agk_session *session = endpoint->session;
 	struct agk_world *world = session->world;
 
-	endpoint->generation = agk_next_serial(world);
-	list_add_tail(&endpoint->link, &world->endpoints);
+	if (!endpoint->generation)
+		endpoint->generation = agk_next_serial(world);
+	endpoint_link_in_order(endpoint);
 	list_add(&endpoint->by_generation,
 		 agk_bucket(world->endpoint_by_generation, endpoint->generation));
 	list_add_tail(&endpoint->of_session, &session->endpoints);
-	list_add_tail(&endpoint->of_topic, &endpoint->topic->endpoints);
 	session->endpoints_count++;
 	(*count_of(endpoint->topic, endpoint->kind))++;
 	trace_agnocast_endpoint_add(endpoint->generation, endpoint->topic->id,
@@ -240,8 +258,33 @@ static struct agk_endpoint *endpoint_alloc(struct agk_session *session, u32 kind
 	endpoint->flags = add->flags;
 	endpoint->depth = add->depth;
 	endpoint->block = add->block;
+	endpoint->generation = add->again;
 	strscpy(endpoint->node, add->node, sizeof(endpoint->node));
 	return endpoint;
+}
+
+static struct agk_endpoint *endpoint_find(struct agk_world *world, u64 generation)
+{
+	struct agk_endpoint *endpoint;
+
+	list_for_each_entry(endpoint,
+			    agk_bucket(world->endpoint_by_generation, generation),
+			    by_generation)
+		if (endpoint->generation == generation)
+			return endpoint;
+	return NULL;
+}
+
+/* May this endpoint be entered? The lock is held. */
+static int may_enter(struct agk_session *session, const struct agnocast_endpoint_add *add)
+{
+	struct agk_world *world = session->world;
+
+	if (session->ended || !session->ready)
+		return -ENOTCONN;
+	if (add->again > world->first_serial)
+		return -EINVAL;
+	return add->again && endpoint_find(world, add->again) ? -EEXIST : 0;
 }
 
 int agk_endpoint_add(struct agk_session *session, u32 kind,
@@ -259,8 +302,9 @@ int agk_endpoint_add(struct agk_session *session, u32 kind,
 		return -ENOMEM;
 
 	mutex_lock(&world->lock);
-	ret = session->ended || !session->ready ? -ENOTCONN :
-	      endpoint_enter(endpoint, add->topic);
+	ret = may_enter(session, add);
+	if (!ret)
+		ret = endpoint_enter(endpoint, add->topic);
 	if (!ret) {
 		add->generation = endpoint->generation;
 		add->roster = agk_roster_offset(endpoint->topic->roster->index);
@@ -302,18 +346,6 @@ void agk_session_forget_endpoints(struct agk_session *session)
 		agk_endpoint_drop(list_first_entry(&session->endpoints,
 						   struct agk_endpoint, of_session),
 				  true);
-}
-
-static struct agk_endpoint *endpoint_find(struct agk_world *world, u64 generation)
-{
-	struct agk_endpoint *endpoint;
-
-	list_for_each_entry(endpoint,
-			    agk_bucket(world->endpoint_by_generation, generation),
-			    by_generation)
-		if (endpoint->generation == generation)
-			return endpoint;
-	return NULL;
 }
 
 int agk_endpoint_remove(struct agk_session *session, u32 kind, u64 generation)

@@ -70,6 +70,16 @@ int agk_window_take(struct agk_window *window)
 	return -ENOSPC;
 }
 
+int agk_window_take_at(struct agk_window *window, u32 slot)
+{
+	if (window->slot[slot].live)
+		return -EBUSY;
+	if (slot_is_free(&window->slot[slot]))
+		window->taken++;
+	window->slot[slot].live = true;
+	return 0;
+}
+
 void agk_window_owner_gone(struct agk_window *window, u32 slot)
 {
 	window->slot[slot].live = false;
@@ -79,6 +89,8 @@ void agk_window_owner_gone(struct agk_window *window, u32 slot)
 
 void agk_window_pin(struct agk_window *window, u32 slot)
 {
+	if (slot_is_free(&window->slot[slot]))
+		window->taken++;
 	window->slot[slot].pins++;
 }
 

@@ -36,6 +36,8 @@ void agk_window_destroy(struct agk_window *window);
 
 /* Returns the slot, or -ENOSPC. The one freed longest ago comes first. */
 int __must_check agk_window_take(struct agk_window *window);
+/* This very slot: -EBUSY if it has an owner; pins do not matter. */
+int __must_check agk_window_take_at(struct agk_window *window, u32 slot);
 void agk_window_owner_gone(struct agk_window *window, u32 slot);
 void agk_window_pin(struct agk_window *window, u32 slot);
 void agk_window_unpin(struct agk_window *window, u32 slot);

@@ -14,6 +14,8 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/ipc_namespace.h>
+#include <linux/ktime.h>
+#include <linux/timekeeping.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/nsproxy.h>
@@ -93,7 +95,12 @@ static struct file *pin_ipc_ns(void)
 static struct agk_home_world *world_create(struct file *pin)
 {
 	struct agk_home_world *world = kzalloc(sizeof(*world), GFP_KERNEL);
-	struct agk_home home = { .roster_page = roster_page, .priv = world };
+	struct agk_home home = {
+		.roster_page = roster_page,
+		.priv = world,
+		/* Names in /dev/shm outlive a module: their ids must not come again. */
+		.first_serial = ktime_get_real_ns(),
+	};
 	int err;
 
 	if (!world) {

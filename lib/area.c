@@ -26,7 +26,7 @@
 #include "window.h"
 
 #define KIB		((size_t)1024)
-#define FIRST_STEP	(32 * KIB)	/* what a bystander pays for beyond its need, at most */
+#define FIRST_STEP	(32 * KIB)	/* what a bystander commits beyond its need, at most */
 #define LAST_STEP	(4096 * KIB)	/* 0.35 ms of fallocate */
 #define DUMP_STEP	(2048 * KIB)
 #define COPY_STEP	(1024 * KIB)	/* fits a cache */
@@ -478,6 +478,10 @@ void area_fork_prepare(void)
 {
 	block_fork_prepare();
 	pthread_mutex_lock(&area_lock);
+}
+
+void area_fork_share(void)
+{
 	atomic_fetch_add_explicit(&own_area.header->forks, 1, memory_order_relaxed);
 	madvise((void *)own_area.base, own_area.size, MADV_DOFORK);
 }

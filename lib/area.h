@@ -96,12 +96,13 @@ void area_block_free(uint64_t block, size_t size);
 uint64_t area_control_grow(size_t len, int *err);
 
 /*
- * fork. The parent's prepare holds area and blocks still and lets the child
- * inherit the mapping; area_fork_parent() ends both. The child calls
+ * fork. area_fork_prepare() holds area and blocks still, area_fork_share() lets
+ * the child inherit the mapping; area_fork_parent() ends both. The child calls
  * area_fork_child() before anything of it touches the area: the inherited
  * mapping becomes a private copy. -errno: the child has no heap.
  */
 void area_fork_prepare(void);
+void area_fork_share(void);
 void area_fork_parent(void);
 int area_fork_child(void);
 

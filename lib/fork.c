@@ -167,6 +167,12 @@ static void prepare(void)
 		open_signal();
 		window_fork_prepare();
 		area_fork_prepare();
+		/*
+		 * On a stack that lies in the heap, the child would run on its
+		 * parent's until it has its own: then it has to crash.
+		 */
+		if (!area_owns_heap(__builtin_frame_address(0), 1))
+			area_fork_share();
 	}
 }
 

@@ -108,6 +108,30 @@ struct agnocast_new_shm {
 };
 
 /**
+ * struct agnocast_rejoin - AGNOCAST_REJOIN_CMD: go on with a session of an earlier agnocastd
+ * @session:	in: its id
+ * @base:	in: first address of its area
+ * @mempool_size: in: as in NEW_SHM
+ * @slot:	in: index of its area
+ * @abi:	in: AGNOCAST_ABI_VERSION the caller was built with
+ *
+ * Then come AREA_READY, the adds with their @again, the mapping reports, and
+ * AGNOCAST_REJOINED_CMD. Ids and generations of one agnocastd are all greater
+ * than those of its predecessors.
+ *
+ * Errors: EOPNOTSUPP the module: a session cannot outlive it; EEXIST this
+ * address space has a session; EBUSY the slot is another's; EINVAL no earlier
+ * registry gave that session or that area; EPROTO @abi.
+ */
+struct agnocast_rejoin {
+	__u64	session;
+	__u64	base;
+	__u64	mempool_size;
+	__u32	slot;
+	__u32	abi;
+};
+
+/**
  * struct agnocast_fd - a descriptor that goes in or out
  * @session:	in: OPEN_AREA: whose area; else 0
  * @fd_in:	in: AREA_READY: the shared memory, open for reading and writing; else -1
@@ -161,6 +185,7 @@ struct agnocast_peer {
  * @flags:	in: AGNOCAST_TRANSIENT_LOCAL, AGNOCAST_IGNORE_LOCAL
  * @peers:	in: address of an array of struct agnocast_peer
  * @peers_len:	in: bytes of that array
+ * @again:	in: 0; or the generation that an earlier agnocastd gave it
  * @generation:	out: names the endpoint from now on; grows with each registration
  * @roster:	out: offset of the topic's roster in the roster file
  * @endpoint:	out: index within the topic, reused after removal
@@ -170,7 +195,7 @@ struct agnocast_peer {
  * A publisher gets the subscriptions of the topic, a subscription its publishers.
  *
  * Errors: EINVAL topic (empty, no leading "/", unterminated, 256 bytes), node,
- * depth, flags or block; ENOSPC the topic has AGNOCAST_ENDPOINTS_MAX endpoints
+ * depth, flags, block or again; EEXIST @again is registered; ENOSPC the topic has AGNOCAST_ENDPOINTS_MAX endpoints
  * or there are AGNOCAST_TOPICS_MAX topics; ENOMEM; ENOTCONN area not ready.
  */
 struct agnocast_endpoint_add {
@@ -181,6 +206,7 @@ struct agnocast_endpoint_add {
 	__u32	flags;
 	__u64	peers;
 	__u64	peers_len;
+	__u64	again;
 	__u64	generation;
 	__u64	roster;
 	__u32	endpoint;
@@ -223,7 +249,8 @@ struct agnocast_map_report {
 };
 
 /**
- * struct agnocast_leave - AGNOCAST_LEAVE_CMD: end the caller's session in good order
+ * struct agnocast_leave - AGNOCAST_LEAVE_CMD: end the caller's session in good order;
+ *	AGNOCAST_REJOINED_CMD: all endpoints have been added again
  * @flags:	in: 0
  * @pad:	in: 0
  *
@@ -343,6 +370,8 @@ struct agnocast_stale_info {
 #define AGNOCAST_OPEN_AREA_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x03, struct agnocast_fd)
 #define AGNOCAST_OPEN_ROSTERS_CMD _IOWR(AGNOCAST_IOC_MAGIC, 0x04, struct agnocast_fd)
 #define AGNOCAST_LEAVE_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x05, struct agnocast_leave)
+#define AGNOCAST_REJOIN_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x06, struct agnocast_rejoin)
+#define AGNOCAST_REJOINED_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x07, struct agnocast_leave)
 #define AGNOCAST_PUBLISHER_ADD_CMD _IOWR(AGNOCAST_IOC_MAGIC, 0x10, struct agnocast_endpoint_add)
 #define AGNOCAST_SUBSCRIBER_ADD_CMD _IOWR(AGNOCAST_IOC_MAGIC, 0x11, struct agnocast_endpoint_add)
 #define AGNOCAST_PUBLISHER_REMOVE_CMD _IOW(AGNOCAST_IOC_MAGIC, 0x12, struct agnocast_endpoint_remove)
@@ -396,6 +425,12 @@ struct agnocast_rosters {
 	__u64	stride;		/* bytes from one roster to the next */
 	__u32	stale;		/* bumped when a session's names became stale */
 	__u32	sessions;	/* bumped at each join and end */
+	/*
+	 * Participants of an earlier agnocastd that live and have not come back
+	 * yet. While there are any, who is missing from a roster is not gone.
+	 */
+	__u32	awaited;
+	__u32	pad;
 };
 
 #define AGNOCAST_ROSTER_COPY	(AGNOCAST_ENDPOINTS_MAX * 64U)

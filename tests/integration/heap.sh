@@ -6,6 +6,7 @@
 # Needs a registry (AGNOCAST_REGISTRY, or /dev/agnocast), BUILD and
 # AGNOCAST_LIB. HEAP_TEST_SCALE is the per cent of repetitions (100).
 
+# shellcheck disable=SC2015,SC2016 # ok() never fails; $0 is for the inner shell
 set -u
 
 programs=$BUILD/tests/integration

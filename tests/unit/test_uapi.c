@@ -16,6 +16,7 @@ Test(uapi, structures_end_without_padding)
 {
 	ENDS_WITH(agnocast_version, home);
 	ENDS_WITH(agnocast_new_shm, shm_name);
+	ENDS_WITH(agnocast_rejoin, abi);
 	ENDS_WITH(agnocast_fd, fd_out);
 	ENDS_WITH(agnocast_peer, shm_name);
 	ENDS_WITH(agnocast_endpoint_add, peers_count);
@@ -36,7 +37,7 @@ Test(uapi, sizes_are_frozen)
 	cr_expect_eq(sizeof(struct agnocast_new_shm), 72);
 	cr_expect_eq(sizeof(struct agnocast_fd), 24);
 	cr_expect_eq(sizeof(struct agnocast_peer), 80);
-	cr_expect_eq(sizeof(struct agnocast_endpoint_add), 376);
+	cr_expect_eq(sizeof(struct agnocast_endpoint_add), 384);
 	cr_expect_eq(sizeof(struct agnocast_map_report), 72);
 	cr_expect_eq(sizeof(struct agnocast_list), 48);
 	cr_expect_eq(sizeof(struct agnocast_session_info), 104);
