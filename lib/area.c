@@ -397,6 +397,7 @@ static void fill_header(const struct agnocast_new_shm *shm)
 	header->heap = AGNOCAST_CONTROL_SIZE;
 	header->mempool_size = area.mempool_size;
 	header->max = AGNOCAST_CONTROL_SIZE + area.max;
+	header->slot = shm->slot;
 	own_area.header = header;
 	publish_counters();
 	__atomic_store_n(&header->magic, AGNOCAST_AREA_MAGIC, __ATOMIC_RELEASE);

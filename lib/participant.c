@@ -20,6 +20,7 @@
 #include "peer.h"
 #include "publisher.h"
 #include "queue.h"
+#include "rejoin.h"
 #include "roster.h"
 #include "stale.h"
 #include "start.h"
@@ -27,6 +28,7 @@
 
 #define TICK_MS 500		/* a hint may be lost: look anyway */
 #define BUSY_TICK_MS 10		/* while something is to be finished */
+#define REJOIN_TICK_MS 100	/* while the registry is away */
 #define THREAD_STACK (256u << 10)
 
 static struct {
@@ -96,6 +98,29 @@ void participant_remove_subscription(struct agnocast_subscription *sub)
 	*at = sub->next;
 }
 
+/* Owners that the restarted registry did not know yet; the thread's. */
+static uint32_t peers_unannounced;
+
+/* The registry is a new one: registers everything again. */
+static void rejoin(void)
+{
+	struct agnocast_publisher *pub;
+	struct agnocast_subscription *sub;
+	int ret;
+
+	pthread_mutex_lock(&self.lock);
+	ret = rejoin_try();
+	for (sub = self.subscriptions; sub && !ret; sub = sub->next)
+		ret = subscription_rejoin(sub);
+	for (pub = self.publishers; pub && !ret; pub = pub->next)
+		ret = publisher_rejoin(pub);
+	if (!ret) {
+		peers_unannounced = peers_announce_again();
+		rejoin_done();
+	}
+	pthread_mutex_unlock(&self.lock);
+}
+
 /* One round over everything. Returns whether something is unfinished. */
 static bool housekeeping(void)
 {
@@ -117,6 +142,8 @@ static bool housekeeping(void)
 		}
 	}
 	peers_collect();
+	if (rosters_awaited() || peers_unannounced)
+		peers_unannounced = peers_announce_again();
 	pthread_mutex_unlock(&self.lock);
 	for (; finished; finished = next) {
 		next = finished->next;
@@ -136,13 +163,14 @@ static void *thread_main(void *arg)
 	(void)arg;
 	prctl(PR_SET_NAME, "agnocast");
 	for (;;) {
-		struct pollfd fds[2] = {
+		struct pollfd fds[3] = {
 			{ .fd = self.event, .events = POLLIN },
 			{ .fd = self.queue, .events = POLLIN },
+			{ .fd = rejoin_watch() },	/* hang-ups only */
 		};
 		uint64_t drained;
 
-		if (poll(fds, 2, timeout) < 0 && errno != EINTR)
+		if (poll(fds, 3, timeout) < 0 && errno != EINTR)
 			usleep(TICK_MS * 1000);
 		/* Descriptors that the host closed: hints are lost, the tick is not. */
 		if ((fds[0].revents | fds[1].revents) & (POLLNVAL | POLLERR))
@@ -152,7 +180,13 @@ static void *thread_main(void *arg)
 			usleep(BUSY_TICK_MS * 1000);
 		if (fds[1].revents & POLLIN)
 			queue_drain(self.queue);
+		if (fds[2].revents)
+			rejoin_hung_up();
+		if (rejoin_pending())
+			rejoin();
 		timeout = housekeeping() ? BUSY_TICK_MS : TICK_MS;
+		if (rejoin_pending())
+			timeout = REJOIN_TICK_MS;
 	}
 	return NULL;
 }

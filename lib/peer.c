@@ -109,6 +109,18 @@ static int map_announced(const struct agnocast_map_report *owner, uint32_t parts
 	return ret;
 }
 
+/*
+ * A new agnocastd does not know which areas of the dead are still mapped here:
+ * it may give one's address to someone else before we let go of it.
+ */
+static bool place_is_taken(const struct peer *peer, uintptr_t base)
+{
+	for (const struct peer *other = peers; other; other = other->next)
+		if (other != peer && other->parts && other->base == base)
+			return true;
+	return false;
+}
+
 /* peers_lock is held. */
 static int peer_map(struct peer *peer, uint32_t parts)
 {
@@ -119,6 +131,10 @@ static int peer_map(struct peer *peer, uint32_t parts)
 	ret = report(peer->session, AGNOCAST_WILL_MAP, parts, 0, &owner);
 	if (ret)
 		return ret;
+	if (place_is_taken(peer, owner.base)) {
+		report(peer->session, AGNOCAST_UNMAPPED, 0, 0, NULL);
+		return -EBUSY;
+	}
 	ret = map_announced(&owner, parts, -peer->error);
 	if (ret) {
 		atomic_fetch_add_explicit(&own_area.header->map_failures, 1,
@@ -204,6 +220,31 @@ struct peer *peer_get(uint64_t session, uint32_t parts, int *err)
 		peer->refs++;
 	pthread_mutex_unlock(&peers_lock);
 	return peer;
+}
+
+uint32_t peers_announce_again(void)
+{
+	uint32_t unknown = 0;
+
+	pthread_mutex_lock(&peers_lock);
+	for (struct peer *peer = peers; peer; peer = peer->next) {
+		if (!peer->parts || !peer->unannounced)
+			continue;
+		peer->unannounced =
+			report(peer->session, AGNOCAST_WILL_MAP, peer->parts, 0, NULL) ||
+			report(peer->session, AGNOCAST_MAPPED, peer->parts, 0, NULL);
+		unknown += peer->unannounced;
+	}
+	pthread_mutex_unlock(&peers_lock);
+	return unknown;
+}
+
+void peers_forgotten(void)
+{
+	pthread_mutex_lock(&peers_lock);
+	for (struct peer *peer = peers; peer; peer = peer->next)
+		peer->unannounced = true;
+	pthread_mutex_unlock(&peers_lock);
 }
 
 void peer_put(struct peer *peer)

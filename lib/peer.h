@@ -10,6 +10,7 @@
 #ifndef AGNOCAST_PEER_H
 #define AGNOCAST_PEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uapi/agnocast.h>
 
@@ -19,6 +20,7 @@ struct peer {
 	uint32_t	pid;
 	uint32_t	parts;		/* AGNOCAST_MAP_...: what is mapped */
 	uint32_t	refs;		/* peers_lock */
+	bool		unannounced;	/* a new registry has not heard of it */
 	int		error;		/* why the last attempt failed; 0 */
 	uint64_t	retry_ns;	/* not before, after an error */
 	uint64_t	asked_ns;	/* when it was last wanted */
@@ -34,6 +36,14 @@ struct peer *peer_get(uint64_t session, uint32_t parts, int *err);
 void peer_put(struct peer *peer);
 /* Unmaps what nobody refers to any more, and tells the registry. */
 void peers_collect(void);
+
+/*
+ * Tells a new agnocastd what is mapped. Returns how many owners it does not
+ * know (yet): ask again later.
+ */
+uint32_t peers_announce_again(void);
+/* The registry is a new one: it knows of no mapping. */
+void peers_forgotten(void);
 
 /* Address of @len bytes at @offset of the control part; NULL if out of range. */
 const void *peer_control(const struct peer *peer, uint64_t offset, uint64_t len);

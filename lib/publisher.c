@@ -89,22 +89,51 @@ static bool scan_has_room(struct agnocast_publisher *pub, uint32_t links)
 }
 
 /*
+ * Not all participants of an earlier registry are back: those that are missing
+ * may still read. @links has room for the old ones too.
+ */
+static uint32_t keep_missing(struct agnocast_publisher *pub, struct link *links, uint32_t count)
+{
+	uint32_t listed = count;
+
+	for (uint32_t i = 0; i < pub->links_count; i++) {
+		uint32_t j = 0;
+
+		while (j < listed && links[j].generation != pub->links[i].generation)
+			j++;
+		if (j == listed)
+			links[count++] = (struct link){
+				.generation = pub->links[i].generation,
+				.session = pub->links[i].session,
+				.block = pub->links[i].block,
+			};
+	}
+	return count;
+}
+
+static bool roster_moved(const struct agnocast_publisher *pub, uint32_t awaited)
+{
+	return !pub->roster_known || awaited != pub->awaited_seen ||
+	       roster_generation(pub->roster) != pub->roster_seen;
+}
+
+/*
  * Follows the roster if it changed. False: could not, so that nothing may be
  * reclaimed and everybody must be woken.
  */
 static bool links_refresh(struct agnocast_publisher *pub)
 {
 	struct agnocast_roster_entry *entries;
-	uint32_t count, generation;
+	uint32_t count, generation, awaited = rosters_awaited();
 	struct link *links;
 
-	if (pub->roster_known && roster_generation(pub->roster) == pub->roster_seen)
+	if (!roster_moved(pub, awaited))
 		return true;
 	if (roster_read(pub->roster, pub->topic, AGNOCAST_SUBSCRIPTION, &entries, &count,
 			&generation))
 		return false;
-	links = calloc(count ? count : 1, sizeof(*links));
-	if (!links || !scan_has_room(pub, count)) {
+	links = calloc(count + pub->links_count + 1, sizeof(*links));
+	if (!links || !scan_has_room(pub, count + pub->links_count)) {
 		free(links);
 		free(entries);
 		return false;
@@ -115,8 +144,11 @@ static bool links_refresh(struct agnocast_publisher *pub)
 		links[i].block = entries[i].block;
 	}
 	free(entries);
+	if (awaited)
+		count = keep_missing(pub, links, count);
 	links_replace(pub, links, count);
 	pub->roster_seen = generation;
+	pub->awaited_seen = awaited;
 	pub->roster_known = true;
 	return true;
 }
@@ -413,6 +445,25 @@ static int register_ring(struct agnocast_publisher *pub, struct agnocast_endpoin
 	return 0;
 }
 
+int publisher_rejoin(struct agnocast_publisher *pub)
+{
+	struct agnocast_endpoint_add add = pub->add;
+	int ret;
+
+	if (pub->withdrawn)
+		return 0;
+	add.again = pub->generation;
+	ret = participant_register(AGNOCAST_PUBLISHER_ADD_CMD, &add);
+	if (ret || !roster_at(add.roster))
+		return ret ? ret : -EPROTO;
+	pthread_mutex_lock(&pub->lock);
+	pub->roster = roster_at(add.roster);
+	pub->topic = roster_topic(pub->roster);
+	pub->roster_known = false;
+	pthread_mutex_unlock(&pub->lock);
+	return 0;
+}
+
 static int create(struct agnocast_publisher *pub, struct agnocast_endpoint_add *add,
 		  const struct agnocast_publisher_options *options)
 {
@@ -420,6 +471,7 @@ static int create(struct agnocast_publisher *pub, struct agnocast_endpoint_add *
 
 	if (ret)
 		return ret;
+	pub->add = *add;
 	ret = register_ring(pub, add);
 	if (ret) {
 		area_block_free(pub->block, pub->block_size);

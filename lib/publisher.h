@@ -40,7 +40,9 @@ struct agnocast_publisher {
 	const struct agnocast_roster *roster;
 	uint64_t topic;			/* id; another one there: all peers are gone */
 	uint32_t roster_seen;
+	uint32_t awaited_seen;		/* rosters_awaited() at that time */
 	bool	roster_known;
+	struct agnocast_endpoint_add add;	/* to register again */
 	uint32_t depth;
 	uint32_t retire_max;		/* more retired messages than this: ENOBUFS */
 	void	(*destroy)(void *message, void *arg);
@@ -62,6 +64,8 @@ struct agnocast_publisher {
  * new subscriptions, reclaims. Returns whether something is unfinished.
  */
 bool publisher_refresh(struct agnocast_publisher *pub);
+/* Registers again with a new agnocastd; the participant lock is held. */
+int publisher_rejoin(struct agnocast_publisher *pub);
 /* Withdrawn, drained, and all messages destroyed or to be destroyed by free. */
 bool publisher_is_finished(struct agnocast_publisher *pub);
 /* No lock held: destroys what is left. Not in any list any more. */

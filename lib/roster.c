@@ -17,12 +17,15 @@ static const struct agnocast_rosters *rosters;
 
 int rosters_open(void)
 {
+	return rosters ? 0 : rosters_reopen();
+}
+
+int rosters_reopen(void)
+{
 	struct agnocast_fd args = { .fd_in = -1, .fd_out = -1 };
 	void *map;
 	int ret;
 
-	if (rosters)
-		return 0;
 	ret = registry_client_call(&registry, AGNOCAST_OPEN_ROSTERS_CMD, &args);
 	if (ret)
 		return ret;
@@ -53,6 +56,12 @@ const struct agnocast_roster *roster_at(uint64_t offset)
 uint32_t rosters_stale(void)
 {
 	return rosters ? __atomic_load_n(&rosters->stale, __ATOMIC_RELAXED) : 0;
+}
+
+uint32_t rosters_awaited(void)
+{
+	/* Acquire: who sees none awaited sees what the last one registered. */
+	return rosters ? __atomic_load_n(&rosters->awaited, __ATOMIC_ACQUIRE) : 0;
 }
 
 static const struct agnocast_roster_entry *copy_of(const struct agnocast_roster *roster,

@@ -12,8 +12,13 @@
 #include <stdint.h>
 #include <uapi/agnocast.h>
 
-/* Maps the rosters. 0 or -errno. */
+/* Maps the rosters, if they are not. 0 or -errno. */
 int rosters_open(void);
+/*
+ * Maps those of a new agnocastd. The old ones stay where they are, for whoever
+ * still reads them: a registry is not restarted often.
+ */
+int rosters_reopen(void);
 
 /* The roster at an offset that the registry returned; NULL if it makes no sense. */
 const struct agnocast_roster *roster_at(uint64_t offset);
@@ -36,6 +41,12 @@ static inline uint64_t roster_topic(const struct agnocast_roster *roster)
 {
 	return __atomic_load_n(&roster->topic, __ATOMIC_RELAXED);
 }
+
+/*
+ * Participants of an earlier agnocastd that have not come back yet: while there
+ * are any, who is missing from a roster is not gone.
+ */
+uint32_t rosters_awaited(void);
 
 /* How often sessions' names became stale: a hint to clean up. */
 uint32_t rosters_stale(void);

@@ -155,6 +155,8 @@ static int take_area(const struct config *config, const struct agnocast_version 
 	ret = area_create(&shm, config, registry.address, reason, sizeof(reason));
 	if (ret)
 		goto err_leave;
+	snprintf(own_area.header->registry, sizeof(own_area.header->registry), "%s",
+		 registry.address);
 	ret = area_ready();
 	if (ret)
 		goto err_destroy;

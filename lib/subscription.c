@@ -223,18 +223,20 @@ static uint32_t drop_drained(struct agnocast_subscription *sub)
 bool subscription_refresh(struct agnocast_subscription *sub, int *err)
 {
 	struct agnocast_roster_entry *entries;
-	uint32_t count, generation, missing;
+	uint32_t count, generation, missing, awaited = rosters_awaited();
 
-	if (sub->roster_known && !sub->unfinished &&
+	if (sub->roster_known && !sub->unfinished && awaited == sub->awaited_seen &&
 	    roster_generation(sub->roster) == sub->roster_seen)
 		return false;
 	if (roster_read(sub->roster, sub->topic, AGNOCAST_PUBLISHER, &entries, &count,
 			&generation))
 		return true;
 	missing = attach_new(sub, entries, count, err);
-	mark_gone(sub, entries, count);
+	if (!awaited)
+		mark_gone(sub, entries, count);
 	free(entries);
 	sub->roster_seen = generation;
+	sub->awaited_seen = awaited;
 	sub->roster_known = true;
 	sub->unfinished = missing + drop_drained(sub) > 0;
 	return sub->unfinished;
@@ -289,6 +291,21 @@ static int register_block(struct agnocast_subscription *sub,
 	return 0;
 }
 
+int subscription_rejoin(struct agnocast_subscription *sub)
+{
+	struct agnocast_endpoint_add add = sub->add;
+	int ret;
+
+	add.again = sub->generation;
+	ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, &add);
+	if (ret || !roster_at(add.roster))
+		return ret ? ret : -EPROTO;
+	sub->roster = roster_at(add.roster);
+	sub->topic = roster_topic(sub->roster);
+	sub->roster_known = false;
+	return 0;
+}
+
 static int unregister(struct agnocast_subscription *sub)
 {
 	struct agnocast_endpoint_remove remove = { .generation = sub->generation };
@@ -325,6 +342,7 @@ static int create(struct agnocast_subscription *sub, struct agnocast_endpoint_ad
 	add->block = sub->block_offset;
 	add->depth = sub->depth;
 	add->flags = sub->flags;
+	sub->add = *add;
 	ret = register_block(sub, add);
 	if (ret)
 		return ret;

@@ -35,7 +35,9 @@ struct agnocast_subscription {
 	const struct agnocast_roster *roster;
 	uint64_t topic;
 	uint32_t roster_seen;
+	uint32_t awaited_seen;	/* rosters_awaited() at that time */
 	bool	roster_known;
+	struct agnocast_endpoint_add add;	/* to register again */
 	bool	unfinished;	/* a publisher is listed but not attached yet */
 	uint32_t flags;
 	uint32_t depth;
@@ -51,5 +53,7 @@ struct agnocast_subscription {
  * something is unfinished; *@err (may be NULL) gets the first error.
  */
 bool subscription_refresh(struct agnocast_subscription *sub, int *err);
+/* Registers again with a new agnocastd; the participant lock is held. */
+int subscription_rejoin(struct agnocast_subscription *sub);
 
 #endif /* AGNOCAST_SUBSCRIPTION_H */

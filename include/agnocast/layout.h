@@ -38,6 +38,8 @@ struct agnocast_area {
 	uint64_t	heap;		/* offset of the heap */
 	uint64_t	mempool_size;	/* rounded MEMPOOL_SIZE, bytes */
 	uint64_t	max;		/* how far the file may grow, bytes */
+	char		registry[108];	/* where it joined, as the owner calls it */
+	uint32_t	slot;
 	/* counters, by the owner, relaxed */
 	_Atomic uint64_t control_committed;	/* bytes fallocated, header included */
 	_Atomic uint64_t heap_committed;	/* bytes fallocated from .heap on */
