@@ -298,6 +298,9 @@ int agk_slot_reserve(struct agk_world *world, u32 slot)
 		return -EINVAL;
 	mutex_lock(&world->lock);
 	agk_window_pin(&world->window, slot);
+	/* Others nearby may still be mapped somewhere: start beyond them. */
+	if (world->window.hint <= slot)
+		world->window.hint = (slot + 1) % world->window.params.areas;
 	mutex_unlock(&world->lock);
 	return 0;
 }

@@ -109,6 +109,34 @@ static int map_announced(const struct agnocast_map_report *owner, uint32_t parts
 	return ret;
 }
 
+/* A refusal is remembered, and shown to observers, while someone still asks. */
+static bool is_unused(const struct peer *peer)
+{
+	return !peer->refs && !peer->mapping &&
+	       (!peer->error || clock_ns() - peer->asked_ns > 3 * RETRY_NS);
+}
+
+/* peers_lock is held. */
+static void collect_locked(void)
+{
+	struct peer **at = &peers;
+
+	while (*at) {
+		struct peer *peer = *at;
+
+		if (!is_unused(peer)) {
+			at = &peer->next;
+			continue;
+		}
+		*at = peer->next;
+		if (peer->parts)
+			window_unmap_peer(peer->base,
+					  length_of(peer->parts, window.area_size));
+		report(peer->session, AGNOCAST_UNMAPPED, 0, 0, NULL);
+		free(peer);
+	}
+}
+
 /*
  * A new agnocastd does not know which areas of the dead are still mapped here:
  * it may give one's address to someone else before we let go of it.
@@ -131,6 +159,7 @@ static int peer_map(struct peer *peer, uint32_t parts)
 	ret = report(peer->session, AGNOCAST_WILL_MAP, parts, 0, &owner);
 	if (ret)
 		return ret;
+	collect_locked();
 	if (place_is_taken(peer, owner.base)) {
 		report(peer->session, AGNOCAST_UNMAPPED, 0, 0, NULL);
 		return -EBUSY;
@@ -187,16 +216,11 @@ static int peer_try(struct peer *peer, uint32_t parts)
 	peer->asked_ns = now;
 	if (peer->error && now < peer->retry_ns)
 		return peer->error;
+	peer->mapping = true;
 	peer->error = peer_map(peer, parts);
+	peer->mapping = false;
 	peer->retry_ns = now + RETRY_NS;
 	return peer->error;
-}
-
-/* A refusal is remembered, and shown to observers, while someone still asks. */
-static bool is_unused(const struct peer *peer)
-{
-	return !peer->refs &&
-	       (!peer->error || clock_ns() - peer->asked_ns > 3 * RETRY_NS);
 }
 
 struct peer *peer_get(uint64_t session, uint32_t parts, int *err)
@@ -258,23 +282,8 @@ void peer_put(struct peer *peer)
 
 void peers_collect(void)
 {
-	struct peer **at = &peers;
-
 	pthread_mutex_lock(&peers_lock);
-	while (*at) {
-		struct peer *peer = *at;
-
-		if (!is_unused(peer)) {
-			at = &peer->next;
-			continue;
-		}
-		*at = peer->next;
-		if (peer->parts)
-			window_unmap_peer(peer->base,
-					  length_of(peer->parts, window.area_size));
-		report(peer->session, AGNOCAST_UNMAPPED, 0, 0, NULL);
-		free(peer);
-	}
+	collect_locked();
 	pthread_mutex_unlock(&peers_lock);
 }
 

@@ -20,6 +20,7 @@ struct peer {
 	uint32_t	pid;
 	uint32_t	parts;		/* AGNOCAST_MAP_...: what is mapped */
 	uint32_t	refs;		/* peers_lock */
+	bool		mapping;	/* in the middle of it: not unused */
 	bool		unannounced;	/* a new registry has not heard of it */
 	int		error;		/* why the last attempt failed; 0 */
 	uint64_t	retry_ns;	/* not before, after an error */

@@ -34,6 +34,7 @@ static void client_close(struct client *client)
 {
 	watch_remove(&client->watch);
 	member_hung_up(client->pid);
+	world_put(client->world);
 	client->next = dead_clients;
 	dead_clients = client;
 }
@@ -98,13 +99,36 @@ static int do_leave(struct member *member, const struct agnocast_leave *leave)
 	return 0;
 }
 
+static int do_rejoined(const struct member *member, const struct agnocast_leave *args)
+{
+	if (args->flags || args->pad)
+		return -EINVAL;
+	heir_settled(member->pid);
+	return 0;
+}
+
 static int do_new_shm(struct client *client, struct agnocast_new_shm *args)
 {
 	return args->flags ? -EINVAL : member_join(client, args);
 }
 
+static int do_ready(struct member *member, const struct agnocast_fd *args, int fd)
+{
+	return args->session ? -EINVAL : member_ready(member, fd);
+}
+
+static int do_open_area(struct member *member, const struct agnocast_fd *args, int *fd)
+{
+	if (args->fd_in != -1)
+		return -EINVAL;
+	*fd = member_open_area(member->world, args->session);
+	return *fd < 0 ? *fd : 0;
+}
+
 static int do_open_rosters(struct world *world, struct agnocast_fd *args, int *fd)
 {
+	if (args->fd_in != -1 || args->session)
+		return -EINVAL;
 	*fd = fcntl(world->rosters_fd, F_DUPFD_CLOEXEC, 0);
 	if (*fd < 0)
 		return -errno;
@@ -117,20 +141,18 @@ static int run_member(struct member *member, u32 cmd, int fd_in, int *fd_out,
 		      u32 *extra)
 {
 	void *args = reply.body;
-	int ret;
 
 	switch (cmd) {
 	case AGNOCAST_AREA_READY_CMD:
-		return member_ready(member, fd_in);
+		return do_ready(member, args, fd_in);
 	case AGNOCAST_OPEN_AREA_CMD:
-		ret = member_open_area(member->world,
-				       ((struct agnocast_fd *)args)->session);
-		*fd_out = ret;
-		return ret < 0 ? ret : 0;
+		return do_open_area(member, args, fd_out);
 	case AGNOCAST_OPEN_ROSTERS_CMD:
 		return do_open_rosters(member->world, args, fd_out);
 	case AGNOCAST_LEAVE_CMD:
 		return do_leave(member, args);
+	case AGNOCAST_REJOINED_CMD:
+		return do_rejoined(member, args);
 	case AGNOCAST_PUBLISHER_ADD_CMD:
 		return do_add(member, AGNOCAST_PUBLISHER, args, extra);
 	case AGNOCAST_SUBSCRIBER_ADD_CMD:
@@ -164,6 +186,8 @@ static int run(struct client *client, u32 cmd, int fd_in, int *fd_out, u32 *extr
 		return do_list(client->world, (struct agnocast_list *)reply.body, extra);
 	case AGNOCAST_NEW_SHM_CMD:
 		return do_new_shm(client, (struct agnocast_new_shm *)reply.body);
+	case AGNOCAST_REJOIN_CMD:
+		return member_rejoin(client, (struct agnocast_rejoin *)reply.body);
 	}
 	if (!agk_command_is_known(cmd))
 		return -ENOTTY;
@@ -176,7 +200,26 @@ union control {
 	struct cmsghdr align;
 };
 
-/* Returns the packet's length; 0 or less ends the connection. */
+/* Keeps the first descriptor, closes the others: control.buf has room for two. */
+static void take_fds(const struct cmsghdr *cmsg, int *fd)
+{
+	size_t i, n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (i = 0; i < n; i++) {
+		int got;
+
+		memcpy(&got, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+		if (*fd < 0)
+			*fd = got;
+		else
+			close(got);
+	}
+}
+
+/*
+ * Returns the packet's length; 0 or less ends the connection. Even an empty
+ * packet may bring a descriptor, which the caller closes.
+ */
 static ssize_t receive(struct client *client, pid_t *sender, int *fd)
 {
 	struct iovec iov = { &request, sizeof(request) };
@@ -187,7 +230,7 @@ static ssize_t receive(struct client *client, pid_t *sender, int *fd)
 	struct cmsghdr *cmsg;
 	ssize_t n = recvmsg(client->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (n <= 0)
+	if (n < 0)
 		return n;
 	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
 		if (cmsg->cmsg_level != SOL_SOCKET)
@@ -195,7 +238,7 @@ static ssize_t receive(struct client *client, pid_t *sender, int *fd)
 		if (cmsg->cmsg_type == SCM_CREDENTIALS)
 			*sender = ((struct ucred *)CMSG_DATA(cmsg))->pid;
 		else if (cmsg->cmsg_type == SCM_RIGHTS)
-			memcpy(fd, CMSG_DATA(cmsg), sizeof(*fd));
+			take_fds(cmsg, fd);
 	}
 	return n;
 }
@@ -229,10 +272,7 @@ static int check(const struct client *client, ssize_t n, pid_t sender)
 	    request.head.len != (u64)n - sizeof(request.head) ||
 	    request.head.len != _IOC_SIZE(request.head.cmd))
 		return -EINVAL;
-	/* 0: sent before SO_PASSCRED was on, right after the connect. */
-	if (sender && sender != client->pid)
-		return -EPERM;
-	return 0;
+	return sender == client->pid ? 0 : -EPERM;
 }
 
 static void client_ready(struct watch *watch, unsigned int events)
@@ -247,6 +287,8 @@ static void client_ready(struct watch *watch, unsigned int events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
+		if (fd_in >= 0)
+			close(fd_in);
 		client_close(client);
 		return;
 	}
@@ -269,31 +311,49 @@ static struct client *client_create(int fd)
 	struct client *client = calloc(1, sizeof(*client));
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	int on = 1, err;
+	int err;
 
 	if (!client)
 		return NULL;
 	client->watch.ready = client_ready;
 	client->watch.fd = fd;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
-	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		goto err_free;
 	client->pid = cred.pid;
 	client->uid = cred.uid;
 	client->gid = cred.gid;
 	client->world = world_of(cred.pid, &err);
+	if (!client->world && (err == -ENOENT || err == -ESRCH))
+		goto err_free;		/* gone before we looked */
 	if (!client->world) {
 		log_problem("pid %d (uid %u) turned away: its IPC namespace: %s",
 			    cred.pid, cred.uid, strerror(-err));
 		goto err_free;
 	}
 	if (watch_add(&client->watch))
-		goto err_free;
+		goto err_put_world;
 	return client;
 
+err_put_world:
+	world_put(client->world);
 err_free:
 	free(client);
 	return NULL;
+}
+
+/*
+ * Out of descriptors: turn the caller away, or it would wait unanswered and we
+ * would be called for it again and again.
+ */
+static void turn_away(const struct watch *listener)
+{
+	int fd;
+
+	close(agnocastd.spare_fd);
+	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	agnocastd.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 void client_accept(struct watch *listener, unsigned int events)
@@ -301,6 +361,8 @@ void client_accept(struct watch *listener, unsigned int events)
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd >= 0 && !client_create(fd))
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		turn_away(listener);
+	else if (fd >= 0 && !client_create(fd))
 		close(fd);
 }

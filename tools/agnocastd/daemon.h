@@ -28,7 +28,15 @@ struct world {
 	int	rosters_fd;		/* read-only */
 	char	*rosters;		/* writable mapping */
 	struct agk_world *core;
+	u32	users;			/* clients, members and the daemon itself */
 	struct world *next;
+};
+
+/* What a process may leave in /dev/shm and in the message queues. */
+struct names {
+	pid_t	pid;
+	u64	session;
+	bool	queues;			/* they are in our IPC namespace */
 };
 
 /* A process with a session; ends when the process does or execs. */
@@ -52,6 +60,7 @@ struct client {
 
 struct daemon {
 	int	epoll;
+	int	spare_fd;		/* given up for a moment when there are no more */
 	bool	stop;
 	struct agk_window_params window;
 	struct world *worlds;
@@ -66,12 +75,19 @@ int watch_add(struct watch *watch);
 /* Also closes the descriptor. */
 void watch_remove(struct watch *watch);
 
-/* world.c. NULL and *err: no permission to look, or no memory. */
+/*
+ * world.c. A reference, to be dropped with world_put(). NULL and *err: no
+ * permission to look, or no memory.
+ */
 struct world *world_of(pid_t pid, int *err);
+struct world *world_get(struct world *world);
+/* The last one destroys it: namespaces come and go. */
+void world_put(struct world *world);
 
 /* member.c */
 struct member *member_of(pid_t pid);
 int member_join(struct client *client, struct agnocast_new_shm *args);
+int member_rejoin(struct client *client, const struct agnocast_rejoin *args);
 int member_ready(struct member *member, int fd);
 /* A read-only descriptor of the area of @session, or -errno. */
 int member_open_area(struct world *world, u64 session);
@@ -80,6 +96,20 @@ void member_end(struct member *member, bool in_order);
 void member_hung_up(pid_t pid);
 /* Frees those that ended in this round of the loop. */
 void members_reap(void);
+
+/* Removes them if they are still that session's. */
+void names_remove(const struct names *names);
+/* Does the process have an area of ours mapped at @base? */
+bool address_is_mapped(pid_t pid, u64 base);
+
+/* heir.c: members of an earlier agnocastd that listened at @path; @own is our world */
+void heirs_find(const char *path, struct world *own);
+/* It has its session back; it has its endpoints back. */
+void heir_rejoined(pid_t pid);
+void heir_settled(pid_t pid);
+/* Looks after those that are left; how long until the next look, ms; -1: never. */
+int heirs_check(void);
+void heirs_reap(void);
 
 /* client.c */
 void client_accept(struct watch *listener, unsigned int events);

@@ -7,6 +7,7 @@
  */
 
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -144,7 +145,7 @@ static void make_parent(const char *path)
 static int listen_at(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, ret;
+	int fd, ret, on = 1;
 
 	if (strscpy(addr.sun_path, path, sizeof(addr.sun_path)) < 0)
 		return -ENAMETOOLONG;
@@ -155,7 +156,9 @@ static int listen_at(const char *path)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 1024)) {
+	/* Inherited by each connection: no packet comes without its sender's pid. */
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 1024)) {
 		ret = -errno;
 		close(fd);
 		return ret;
@@ -201,7 +204,7 @@ static int loop(void)
 	struct epoll_event events[64];
 
 	while (!agnocastd.stop) {
-		int i, n = epoll_wait(agnocastd.epoll, events, 64, -1);
+		int i, n = epoll_wait(agnocastd.epoll, events, 64, heirs_check());
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -214,6 +217,7 @@ static int loop(void)
 		}
 		clients_reap();
 		members_reap();
+		heirs_reap();
 	}
 	return 0;
 }
@@ -232,6 +236,7 @@ int main(int argc, char **argv)
 		return 70;
 	}
 	raise_limit();
+	agnocastd.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	/* Wrong window options and a forbidden memfd show here, not at the first join. */
 	world = world_of(getpid(), &ret);
 	if (!world) {
@@ -250,6 +255,7 @@ int main(int argc, char **argv)
 			    "; choose another place with --socket");
 		return 69;
 	}
+	heirs_find(path, world);
 	ret = loop();
 	unlink(path);
 	if (ret)

@@ -50,23 +50,23 @@ static bool is_of_session(int fd, u64 session)
  * the same pid, which removes the stale file itself, from removing each
  * other's.
  */
-static void remove_names(const struct member *member)
+void names_remove(const struct names *names)
 {
 	char shm[AGNOCAST_SHM_NAME_MAX], queue[32];
 	struct stat held, named;
 	int fd;
 
-	agk_shm_name(shm, member->pid);
+	agk_shm_name(shm, (u32)names->pid);
 	fd = shm_open(shm, O_RDWR, 0);
 	if (fd < 0)
 		return;
-	if (!flock(fd, LOCK_EX | LOCK_NB) && is_of_session(fd, member->session->id)) {
+	if (!flock(fd, LOCK_EX | LOCK_NB) && is_of_session(fd, names->session)) {
 		int again = shm_open(shm, O_RDONLY, 0);
 
 		if (again >= 0 && !fstat(fd, &held) && !fstat(again, &named) &&
 		    held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
-			snprintf(queue, sizeof(queue), "/new_publisher@%d", member->pid);
-			if (member->world->own)
+			snprintf(queue, sizeof(queue), "/new_publisher@%d", names->pid);
+			if (names->queues)
 				mq_unlink(queue);
 			shm_unlink(shm);
 		}
@@ -81,8 +81,11 @@ void member_end(struct member *member, bool in_order)
 	struct member **at = &agnocastd.members;
 
 	agk_session_end(member->session, false);
-	if (!in_order)
-		remove_names(member);
+	if (!in_order) {
+		struct names names = { member->pid, member->session->id, member->world->own };
+
+		names_remove(&names);
+	}
 	while (*at != member)
 		at = &(*at)->next;
 	*at = member->next;
@@ -90,6 +93,7 @@ void member_end(struct member *member, bool in_order)
 	if (member->area_fd >= 0)
 		close(member->area_fd);
 	agk_session_free(member->session);
+	world_put(member->world);
 	member->next = dead_members;
 	dead_members = member;
 }
@@ -110,18 +114,18 @@ static void on_exit_of(struct watch *watch, unsigned int events)
 	member_end((struct member *)watch, false);
 }
 
-/* Does the process still have its area mapped where we gave it one? */
-static bool holds_area(const struct member *member)
+bool address_is_mapped(pid_t pid, u64 base)
 {
 	char path[64], line[512], start[32];
 	bool found = false;
 	FILE *maps;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", member->pid);
-	snprintf(start, sizeof(start), "%" PRIx64 "-", agk_session_base(member->session));
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	snprintf(start, sizeof(start), "%" PRIx64 "-", base);
 	maps = fopen(path, "re");
+	/* No right to look, no descriptor, no memory: the pidfd decides. */
 	if (!maps)
-		return errno == EACCES;		/* benefit of the doubt; the pidfd decides */
+		return errno != ENOENT && errno != ESRCH;
 	while (!found && fgets(line, sizeof(line), maps))
 		found = !strncmp(line, start, strlen(start)) && strstr(line, "agnocast@");
 	fclose(maps);
@@ -132,7 +136,10 @@ void member_hung_up(pid_t pid)
 {
 	struct member *member = member_of(pid);
 
-	if (member && (member->area_fd < 0 || !holds_area(member)))
+	if (!member)
+		return;
+	if (member->area_fd < 0 ||
+	    !address_is_mapped(pid, agk_session_base(member->session)))
 		member_end(member, false);
 }
 
@@ -170,55 +177,99 @@ static struct member *member_alloc(struct client *client)
 	return member;
 }
 
-int member_join(struct client *client, struct agnocast_new_shm *args)
+/* A member without a session for this client. -EEXIST: it has one. */
+static int member_begin(struct client *client, struct member **member, struct agk_who *who)
 {
-	struct agk_who who = { .key = (u64)client->pid, .pid = (u32)client->pid,
-			       .uid = client->uid };
-	struct member *member;
-	int ret;
-
+	*who = (struct agk_who){ .key = (u64)client->pid, .pid = (u32)client->pid,
+				 .uid = client->uid };
 	/* Execed without our noticing, or its first join failed half-way. */
 	member_hung_up(client->pid);
 	if (member_of(client->pid))
 		return -EEXIST;
-	member = member_alloc(client);
-	if (!member)
+	*member = member_alloc(client);
+	if (!*member)
 		return -ENOMEM;
-	read_comm(client->pid, who.comm);
-	ret = agk_session_join(client->world->core, args->abi, &who,
-			       args->mempool_size, &member->session);
+	read_comm(client->pid, who->comm);
+	return 0;
+}
+
+static void member_drop(struct member *member)
+{
+	if (member->session) {
+		agk_session_end(member->session, false);
+		agk_session_free(member->session);
+	}
+	close(member->watch.fd);
+	free(member);
+}
+
+/* It has its session: from now on it ends by itself. */
+static int member_settle(struct member *member)
+{
+	int ret = watch_add(&member->watch);
+
 	if (ret)
-		goto err_free;
-	ret = watch_add(&member->watch);
-	if (ret)
-		goto err_leave;
+		return ret;
+	world_get(member->world);
 	member->next = agnocastd.members;
 	agnocastd.members = member;
+	return 0;
+}
+
+int member_join(struct client *client, struct agnocast_new_shm *args)
+{
+	struct member *member;
+	struct agk_who who;
+	int ret = member_begin(client, &member, &who);
+
+	if (ret)
+		return ret;
+	ret = agk_session_join(client->world->core, args->abi, &who,
+			       args->mempool_size, &member->session);
+	if (!ret)
+		ret = member_settle(member);
+	if (ret) {
+		member_drop(member);
+		return ret;
+	}
+	/* It execed since an earlier agnocastd knew it. */
+	heir_settled(client->pid);
 	args->session = member->session->id;
 	args->base = agk_session_base(member->session);
 	args->slot = member->session->slot;
 	args->pid = who.pid;
 	agk_shm_name(args->shm_name, who.pid);
 	return 0;
+}
 
-err_leave:
-	agk_session_end(member->session, false);
-	agk_session_free(member->session);
-err_free:
-	close(member->watch.fd);
-	free(member);
-	return ret;
+int member_rejoin(struct client *client, const struct agnocast_rejoin *args)
+{
+	struct member *member;
+	struct agk_who who;
+	int ret = member_begin(client, &member, &who);
+
+	if (ret)
+		return ret;
+	ret = agk_session_rejoin(client->world->core, args, &who, &member->session);
+	if (!ret)
+		ret = member_settle(member);
+	if (ret) {
+		member_drop(member);
+		return ret;
+	}
+	heir_rejoined(client->pid);
+	return 0;
 }
 
 int member_ready(struct member *member, int fd)
 {
 	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-	struct stat st;
 	int ret;
 
 	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR)
 		return -EBADF;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+	/* Only shared memory has seals; unlike fstat(), this asks no file system. */
+	if (fcntl(fd, F_GET_SEALS) < 0)
 		return -EINVAL;
 	ret = agk_session_ready(member->session);
 	if (!ret)

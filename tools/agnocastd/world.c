@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -72,6 +73,7 @@ err_close:
 static struct world *world_create(const struct stat *ns, int pin, int *err)
 {
 	struct world *world = calloc(1, sizeof(*world));
+	struct timespec now;
 	struct agk_home home = { .roster_page = roster_page, .priv = world };
 	struct stat own;
 
@@ -85,9 +87,13 @@ static struct world *world_create(const struct stat *ns, int pin, int *err)
 	*err = make_rosters(world);
 	if (*err)
 		goto err_free;
+	/* Sessions of earlier agnocastds may come back with their ids. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	home.first_serial = (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 	world->core = agk_world_create(&agnocastd.window, &home, err);
 	if (!world->core)
 		goto err_rosters;
+	world->users = 1;
 	world->next = agnocastd.worlds;
 	agnocastd.worlds = world;
 	return world;
@@ -98,6 +104,28 @@ err_rosters:
 err_free:
 	free(world);
 	return NULL;
+}
+
+struct world *world_get(struct world *world)
+{
+	world->users++;
+	return world;
+}
+
+void world_put(struct world *world)
+{
+	struct world **at = &agnocastd.worlds;
+
+	if (--world->users)
+		return;
+	while (*at != world)
+		at = &(*at)->next;
+	*at = world->next;
+	agk_world_destroy(world->core);
+	munmap(world->rosters, AGNOCAST_ROSTERS_SIZE);
+	close(world->rosters_fd);
+	close(world->pin);
+	free(world);
 }
 
 struct world *world_of(pid_t pid, int *err)
@@ -120,7 +148,7 @@ struct world *world_of(pid_t pid, int *err)
 			break;
 	if (world) {
 		close(pin);
-		return world;
+		return world_get(world);
 	}
 	world = world_create(&ns, pin, err);
 	if (!world)

@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# restart.sh - agnocastd dies and comes back; its participants carry on
+#
+# Held messages stay intact, unread ones are delivered, new peers find the old
+# ones, nobody gets an address that is in use, names of those who died
+# meanwhile are removed.
+
+set -u
+if [ -n "${AGNOCAST_VM:-}" ]; then
+	echo "skip restart: agnocastd only, the same natively"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 0
+fi
+here=$(cd "$(dirname "$0")" && pwd)
+BUILD=${BUILD:-$(cd "$here/../../build" && pwd)}
+AGENT=${AGENT:-$BUILD/tests/integration/agent}
+export MEMPOOL_SIZE=16M
+passed=0 failed=0
+tmp=$(mktemp -d)
+export AGNOCAST_REGISTRY=unix:$tmp/agnocastd.sock
+daemon=
+trap '[ -z "$daemon" ] || kill -9 $daemon 2>/dev/null; rm -rf "$tmp"' EXIT
+
+ok() { echo "ok $1"; passed=$((passed + 1)); }
+not_ok() { echo "not ok $1: $2"; failed=$((failed + 1)); }
+expect() { [ "$2" = "$3" ] && ok "$1" || not_ok "$1" "got '$3', wanted '$2'"; }
+
+start_daemon()
+{
+	"$BUILD/tools/agnocastd" --socket "$tmp/agnocastd.sock" &
+	daemon=$!
+	for _ in $(seq 100); do [ -S "$tmp/agnocastd.sock" ] && break; sleep 0.02; done
+}
+
+stop_daemon() { kill -9 $daemon; wait $daemon; daemon=; rm -f "$tmp/agnocastd.sock"; }
+
+# agent NAME FD_IN FD_OUT - starts one; commands go to FD_IN, answers come from FD_OUT
+agent()
+{
+	mkfifo "$tmp/$1.in" "$tmp/$1.out"
+	"$AGENT" <"$tmp/$1.in" >"$tmp/$1.out" 2>"$tmp/$1.err" &
+	eval "$1=$!; exec $2>'$tmp/$1.in' $3<'$tmp/$1.out'"
+}
+
+say() { printf '%s\n' "$3" >&"$1"; read -r -t 20 answer <&"$2"; printf '%s' "$answer"; }
+
+# until NAME FD_IN FD_OUT COMMAND ANSWER - within 5 s
+until_says()
+{
+	local got
+	for _ in $(seq 100); do
+		got=$(say "$2" "$3" "$4")
+		# Of pub_stats the last number counts wakes, which depend on luck.
+		case $4 in pub_stats*) got=${got% *} ;; esac
+		[ "$got" = "$5" ] && break
+		sleep 0.05
+	done
+	expect "$1" "$5" "$got"
+}
+
+start_daemon
+agent pub 11 12
+agent sub 13 14
+agent dies 15 16
+expect a_publisher 0 "$(say 11 12 'pub 0 /a 8 0')"
+expect a_subscription 0 "$(say 13 14 'sub 0 /a 8 0')"
+expect one_that_will_die 0 "$(say 15 16 'sub 0 /a 8 0')"
+say 11 12 'publish 0 1 4' >/dev/null
+expect holds_a_message '1 1' "$(say 13 14 'take 0 5000 0')"
+until_says all_reached 11 12 'pub_stats 0' '0 4 4 2 0'
+
+stop_daemon
+kill -9 "$dies"; wait "$dies" 2>/dev/null
+say 11 12 'publish 0 5 4' >/dev/null
+expect messages_while_it_is_away '2 2' "$(say 13 14 'take 0 5000 0')"
+expect held_while_it_is_away '2 of 2' "$(say 13 14 'hold_check')"
+start=$EPOCHREALTIME
+start_daemon
+until_says the_dead_subscription_is_gone 11 12 'pub_stats 0' '0 8 8 1 0'
+took=$(awk "BEGIN { print ($EPOCHREALTIME - $start) * 1000 }")
+[ "${took%.*}" -lt 2000 ] && ok "together_again_within_a_second_or_so" || not_ok together_again "$took ms"
+[ ! -e "/dev/shm/agnocast@$dies" ] && ok names_of_the_dead_are_gone || not_ok names_of_the_dead_are_gone "still there"
+
+# Nothing held was reclaimed, nothing unread was lost.
+say 11 12 'publish 0 9 20' >/dev/null
+expect held_afterwards '2 of 2' "$(say 13 14 'hold_check')"
+expect the_newest_are_read '8 21 28 1' "$(say 13 14 'drain 0')"
+say 13 14 'release_all' >/dev/null
+say 11 12 'publish 0 29 1' >/dev/null
+until_says all_but_the_kept_are_destroyed 11 12 'destroyed' '21 231'
+
+# New peers find the old ones, at addresses of their own.
+agent new 17 18
+expect a_new_subscription 0 "$(say 17 18 'sub 0 /a 8 0')"
+expect a_new_publisher 0 "$(say 17 18 'pub 0 /b 8 0')"
+expect the_old_one_subscribes 0 "$(say 11 12 'sub 0 /b 8 0')"
+say 11 12 'publish 0 30 1' >/dev/null
+say 17 18 'publish 0 100 1' >/dev/null
+expect old_to_new '30 30' "$(say 17 18 'take 0 5000 0')"
+expect new_to_old '100 1' "$(say 11 12 'take 0 5000 0')"
+if [ -x "$BUILD/cli/agnocast-top" ]; then
+	bases=$("$BUILD/cli/agnocast-top" -b -n 1 -d 0.2 -j --no-bpf |
+		jq -r '.procs[].base | values' | sort | uniq -d | wc -l)
+	expect no_two_have_one_address 0 "$bases"
+fi
+
+# Once more, now that some are old twice.
+stop_daemon
+start_daemon
+say 11 12 'publish 0 31 1' >/dev/null
+expect a_second_restart '31 31' "$(say 17 18 'take 0 5000 0')"
+agent last 19 20
+for _ in $(seq 100); do
+	[ "$(say 19 20 'sub 0 /a 8 0')" = 0 ] && break
+	sleep 0.05
+done
+until_says the_last_hears_the_first 19 20 'stats 0' '0 0 0 0 0 1'
+say 11 12 'publish 0 32 1' >/dev/null
+expect and_gets_its_messages '32 32' "$(say 19 20 'take 0 5000 0')"
+
+for fd in 11 13 17 19; do echo quit >&$fd; done
+wait "$pub" "$sub" "$new" "$last"
+for pid in "$pub" "$sub" "$new" "$last"; do
+	[ ! -e "/dev/shm/agnocast@$pid" ] || not_ok nothing_left "agnocast@$pid"
+done
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
