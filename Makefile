@@ -56,14 +56,18 @@ test:
 check:
 	$(Q)$(MAKE) -C tests/unit run
 
-integration: all
-	$(Q)$(MAKE) -C tests/integration
+test-programs: lib
+	$(Q)$(MAKE) -s -C tests/integration
+	$(Q)$(MAKE) -s -C tests/vm
+
+integration: all test-programs
 	$(Q)tests/integration/native.sh
 
 module:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kernel modules
 
--include tools/vm/vm.mk
+VM_NEEDS := all test-programs
+include tools/vm/vm.mk
 
 clean:
 	$(RM) -r $(BUILD)
@@ -71,6 +75,7 @@ clean:
 help:
 	@sed -n 's/^# \{0,1\}//; 3,15p' Makefile
 
-.PHONY: all bpf check clean cli demo examples help integration lib module test tools
+.PHONY: all bpf check clean cli demo examples help integration lib module test \
+	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

@@ -38,10 +38,10 @@ cover()
 	done
 	mount -t tmpfs -o mode=1777 tmp "$1"
 	for keep in "$REPO" "$BUILD"; do
-		case $keep/ in
-		"$1"/*)	mkdir -p "$keep"
-			mount --move "/run/vm/keep$keep" "$keep" ;;
-		esac
+		# Gone already if it lies in the other, and moved with it.
+		mountpoint -q "/run/vm/keep$keep" || continue
+		mkdir -p "$keep"
+		mount --move "/run/vm/keep$keep" "$keep"
 	done
 }
 
@@ -80,12 +80,12 @@ load_module()
 # holders - who keeps the module busy
 holders()
 {
-	for process in /proc/[0-9]*; do
-		if grep -qs agnocast "$process/maps" ||
-			find "$process/fd" -lname '*agnocast*' 2>/dev/null | grep -q .; then
-			echo "vm: agnocast in use by ${process#/proc/}:" \
-				"$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")"
-		fi
+	{
+		grep -ls /dev/agnocast /proc/[0-9]*/maps
+		find /proc/[0-9]*/fd -lname /dev/agnocast 2>/dev/null
+	} | cut -d / -f 3 | sort -u | while read -r pid; do
+		echo "vm: agnocast in use by $pid:" \
+			"$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
 	done
 }
 
@@ -127,9 +127,9 @@ run_command()
 	echo "--- $command"
 	rm -f /run/vm/pipe /run/vm/output
 	mkfifo /run/vm/pipe
-	tee /run/vm/output </run/vm/pipe &
+	tee /run/vm/output </run/vm/pipe 3>&- 4<&- &
 	reader=$!
-	(cd "$REPO" && exec sh -c "$command") </dev/null >/run/vm/pipe 2>&1
+	(cd "$REPO" && exec sh -c "$command") </dev/null >/run/vm/pipe 2>&1 3>&- 4<&-
 	status=$?
 	drain $reader
 	echo "--- status $status"
@@ -154,7 +154,7 @@ judge_counts()
 run_commands()
 {
 	while read -r kind line <&4; do
-		run_command "$kind" "$line" 3>&- 4<&-
+		run_command "$kind" "$line"
 	done 4</run/vm/commands
 }
 
@@ -181,6 +181,7 @@ export TMPDIR=/tmp HOME=/run/vm TERM
 export PATH BUILD AGNOCAST_VM AGNOCAST_MODULE="$MODULE"
 export AGNOCAST_OUT=/dev/virtio-ports/agnocast.out
 
+dmesg -n 5 # warnings to the console, from now on
 load_module
 if [ -n "$SHELL_WANTED" ]; then
 	shell

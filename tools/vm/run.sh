@@ -35,7 +35,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 BUILD=${BUILD:-$repo/build}
 
-kernels='' commands='' out='' shell='' verbose='' module=yes module_args='' timeout=300
+newline='
+'
+kernels='' commands='' tests='' out='' shell='' verbose='' module=yes module_args='' timeout=300
 
 usage()
 {
@@ -52,10 +54,8 @@ while [ $# -gt 0 ]; do
 	[ $# -ge 2 ] || usage
 	case $1 in
 	--kernel)	kernels="$kernels $2" ;;
-	--test)		commands="${commands}test $2
-" ;;
-	--cmd)		commands="${commands}cmd $2
-" ;;
+	--test)		commands="${commands}test $2$newline" tests=yes ;;
+	--cmd)		commands="${commands}cmd $2$newline" ;;
 	--out)		out=$2 ;;
 	--module-args)	module_args=$2 ;;
 	--timeout)	timeout=$2 ;;
@@ -120,7 +120,7 @@ boot()
 	# shellcheck disable=SC2086 # $limit and $VM_QEMU are lists of words
 	exec $limit qemu-system-x86_64 -accel tcg,thread=multi -cpu "${VM_CPU:-max,la57=off}" \
 		-smp "${VM_SMP:-2}" -m "${VM_MEM:-2G}" \
-		-nodefaults -no-user-config -nographic -no-reboot \
+		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$BUILD/vm/kernels/$1/vmlinuz" -initrd "$dir/initrd" \
 		-append "$append" \
 		-chardev "$console" -serial chardev:console \
@@ -139,12 +139,20 @@ append="$append rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=60"
 append="$append mitigations=off slub_debug=FZPU,kmalloc-*,agnocast*"
 append="$append ${VM_APPEND:-}"
 
-# explain - why a kernel failed, from what it left
+dying='BUG[: ]|WARNING: |Oops|Kernel panic'
+
+# explain VERDICT - why a kernel failed, from what it left
 explain()
 {
-	grep -aE '^(not ok|FAIL|\[FAIL\]|\[----\]|\[CRASH\]|vm:|init:|.*: FAIL)|BUG|WARNING:|Oops|Kernel panic|UBSAN' \
+	grep -aE '^(not ok|FAIL|\[FAIL\]|\[----\]|\[CRASH\]|vm:|init:|.*: FAIL)' \
 		"$dir/log" | head -n 40 | sed 's/^/  /'
-	[ "$1" != "no verdict" ] || tail -n 20 "$dir/log" | sed 's/^/  | /'
+	[ "$1" = "no verdict" ] || return 0
+
+	if grep -qaE "$dying" "$dir/log"; then
+		awk -v dying="$dying" '$0 ~ dying { n = 25 } n && n--' "$dir/log" | head -n 40
+	else
+		tail -n 20 "$dir/log"
+	fi | sed 's/^/  | /'
 }
 
 # judge KERNEL STATUS - print ok or not ok, write $dir/counts; 0 if passed
@@ -157,6 +165,11 @@ judge()
 	*)		verdict="no verdict" ;;
 	esac
 	[ "$2" -ne 124 ] && [ "$2" -ne 137 ] || verdict="no verdict within $timeout s"
+
+	if [ -n "$tests" ] && [ "$verdict" = pass ] &&
+		! grep -qE '^[1-9][0-9]* passed' "$dir/result"; then
+		verdict="fail nothing was tested"
+	fi
 
 	sed -nE 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 \4/p' \
 		"$dir/result" |
@@ -246,9 +259,6 @@ done
 trap - INT TERM
 
 [ -z "$out" ] || [ $failed_any -ne 0 ] || cp "$BUILD/vm/${kernels# }/out" "$out"
-case $commands in
-test\ * | *'
-test '*)	# shellcheck disable=SC2086 # a list of words
-	totals $kernels ;;
-esac
+# shellcheck disable=SC2086 # a list of words
+[ -z "$tests" ] || totals $kernels
 exit $failed_any

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# vm.mk - the targets that boot a kernel with agnocast.ko in QEMU; included at
+# the end of the top-level Makefile
+#
+# make vm         the tests that need the real module, on each kernel (minutes)
+# make vm-demo    tools/demo.sh on one kernel, its output shown
+# make vm-shell   a shell on the console of one kernel; exit powers off
+#
+# VM_KERNELS  for vm: any of 6.1 6.12 6.1-rt 6.12-rt      [6.1 6.12]
+# VM_TESTS    for vm: commands that end with a count line [integration and vm]
+# VM_TIMEOUT  for vm: seconds for each kernel             [600]
+# KERNEL      for vm-demo and vm-shell                    [6.12]
+# VM_SECONDS  for vm-demo: an emulated machine is slow    [20]
+# VM_DEMO     for vm-demo: the command                    [tools/demo.sh]
+# VM_OUT      for vm-demo: file that gets what the command wrote to $AGNOCAST_OUT
+# VM_NEEDS    what must be made before                    [all]
+#
+# Environment variables and the files in $(BUILD)/vm: see run.sh.
+
+VM_KERNELS	?= 6.1 6.12
+VM_TESTS	?= tests/integration/run.sh tests/vm/run.sh
+VM_TIMEOUT	?= 600
+VM_SECONDS	?= 20
+VM_DEMO		?= SECONDS_TO_RUN=$(VM_SECONDS) RATE=$(RATE) PCD="$(PCD)" tools/demo.sh
+VM_NEEDS	?= all
+KERNEL		?= 6.12
+
+VM_RUN := $(dir $(lastword $(MAKEFILE_LIST)))run.sh
+
+vm: $(VM_NEEDS)
+	$(Q)BUILD='$(BUILD)' $(VM_RUN) --timeout $(VM_TIMEOUT) \
+		$(VM_KERNELS:%=--kernel %) $(VM_TESTS:%=--test %)
+
+vm-demo: $(VM_NEEDS)
+	$(Q)BUILD='$(BUILD)' $(VM_RUN) --timeout $(VM_TIMEOUT) --verbose \
+		--kernel $(KERNEL) $(if $(VM_OUT),--out $(VM_OUT)) --cmd '$(VM_DEMO)'
+
+vm-shell: $(VM_NEEDS)
+	$(Q)BUILD='$(BUILD)' $(VM_RUN) --kernel $(KERNEL) --shell
+
+.PHONY: vm vm-demo vm-shell
