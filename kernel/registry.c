@@ -236,6 +236,17 @@ int agk_session_join(struct agk_world *world, u32 abi, const struct agk_who *who
 	return 0;
 }
 
+/* It ended here, and readers still have its area: where it was, as it was. */
+static bool id_is_mapped(struct agk_world *world, u64 id)
+{
+	struct agk_mapping *mapping;
+
+	list_for_each_entry(mapping, &world->mappings, link)
+		if (mapping->owner_id == id)
+			return true;
+	return false;
+}
+
 static int session_reenter(struct agk_world *world, struct agk_session *session,
 			   const struct agnocast_rejoin *rejoin)
 {
@@ -244,6 +255,8 @@ static int session_reenter(struct agk_world *world, struct agk_session *session,
 	lockdep_assert_held(&world->lock);
 	if (key_is_taken(world, session->who.key) || agk_session_find(world, rejoin->session))
 		return -EEXIST;
+	if (id_is_mapped(world, rejoin->session))
+		return -EBUSY;
 	ret = agk_window_take_at(&world->window, rejoin->slot);
 	if (ret)
 		return ret;

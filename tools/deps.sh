@@ -42,8 +42,10 @@ demo='
 '
 
 test='
+	libclang-rt-14-dev
 	libcriterion-dev
 	python3
+	spin
 	strace
 	tmux
 '

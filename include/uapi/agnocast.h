@@ -120,8 +120,9 @@ struct agnocast_new_shm {
  * than those of its predecessors.
  *
  * Errors: EOPNOTSUPP the module: a session cannot outlive it; EEXIST this
- * address space has a session; EBUSY the slot is another's; EINVAL no earlier
- * registry gave that session or that area; EPROTO @abi.
+ * address space has a session, or @session is one already; EBUSY the slot is
+ * another's, or @session came back before, ended, and is still mapped; EINVAL no
+ * earlier registry gave that session or that area; EPROTO @abi.
  */
 struct agnocast_rejoin {
 	__u64	session;

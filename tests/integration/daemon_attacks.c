@@ -333,6 +333,38 @@ static const char *child_speaks(void)
 	return status ? "a child spoke for its parent" : NULL;
 }
 
+/* Who claims to come back may get a free area, nobody else's. */
+static const char *false_heirs(void)
+{
+	struct agnocast_session_info live = { 0 };
+	struct agnocast_version version = { 0 };
+	struct agnocast_leave leave = { 0 };
+	int conn = dial();
+
+	if (call(conn, AGNOCAST_VERSION_CMD, &version, -1, 0) ||
+	    list_of(conn, AGNOCAST_LIST_SESSIONS, &live, sizeof(live)) != 1)
+		return "cannot look";
+	for (int i = 0; i < 500; i++) {
+		struct agnocast_rejoin rejoin = {
+			.session = i % 5 ? 1 + any(20) : live.session,
+			.slot = i % 3 ? any(version.sessions_max + 2) : live.slot,
+			.abi = AGNOCAST_ABI_VERSION,
+		};
+		bool wrong = i % 5 == 0 || rejoin.slot == live.slot ||
+			     rejoin.slot >= version.sessions_max;
+		int ret;
+
+		rejoin.base = version.window_base + rejoin.slot * version.area_size;
+		ret = call(conn, AGNOCAST_REJOIN_CMD, &rejoin, -1, 0);
+		if (!ret == wrong)
+			return wrong ? "another's area or session was given away" :
+				       "a free area was refused";
+		call(conn, AGNOCAST_REJOINED_CMD, &leave, -1, 0);
+		call(conn, AGNOCAST_LEAVE_CMD, &leave, -1, 0);
+	}
+	return NULL;
+}
+
 /* Namespaces come and go: each gets a registry, which goes with it. */
 static const char *namespaces(void)
 {
@@ -361,6 +393,7 @@ const struct attack daemon_attacks[] = {
 	{ "areas_that_are_none", areas_that_are_none },
 	{ "killed_in_the_middle", killed },
 	{ "a_child_speaks_for_its_parent", child_speaks },
+	{ "false_heirs", false_heirs },
 	{ "namespaces_come_and_go", namespaces },
 };
 

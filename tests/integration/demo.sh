@@ -22,7 +22,7 @@ not_ok() { echo "not ok $1: $2"; failed=$((failed + 1)); }
 # demo NAME SECONDS PCD
 demo()
 {
-	if SECONDS_TO_RUN=$2 RATE=10 PCD=$3 "$repo/tools/demo.sh" >"$tmp/$1.txt" 2>&1; then
+	if SECONDS_TO_RUN=$2 RATE=$rate PCD=$3 "$repo/tools/demo.sh" >"$tmp/$1.txt" 2>&1; then
 		ok "$1"
 	else
 		not_ok "$1" "status $?"
@@ -31,8 +31,8 @@ demo()
 }
 
 # An emulated machine is a tenth as fast.
-seconds=4
-[ -z "${AGNOCAST_VM:-}" ] || seconds=15
+seconds=4 rate=10
+[ -z "${AGNOCAST_VM:-}" ] || { seconds=15; rate=5; }
 demo simulated_lidar $seconds ""
 if jq -e '.passed and (.topics | length == 3) and all(.topics[]; .messages > 0)
 	and .proof.read == .proof.in_place and .proof.read > 0' \

@@ -3,6 +3,8 @@
 #
 # syscalls.sh - messages between mapped peers make no system call
 #
+# Reading the clock is none where the vDSO can do it; an emulated machine, whose
+# TSC the kernel distrusts, makes one of it, so clock_gettime does not count.
 # Counted, not timed: a run with 20,000 more messages must not make more system
 # calls than one without, but for the housekeeping of the library's thread.
 
@@ -28,8 +30,8 @@ measure()
 {
 	rm -f "$tmp"/*
 	mkfifo "$tmp/p.in" "$tmp/p.out" "$tmp/s.in" "$tmp/s.out"
-	strace -o "$tmp/pub" "$AGENT" <"$tmp/p.in" >"$tmp/p.out" &
-	strace -o "$tmp/sub" "$AGENT" <"$tmp/s.in" >"$tmp/s.out" &
+	strace -e 'trace=!clock_gettime' -o "$tmp/pub" "$AGENT" <"$tmp/p.in" >"$tmp/p.out" &
+	strace -e 'trace=!clock_gettime' -o "$tmp/sub" "$AGENT" <"$tmp/s.in" >"$tmp/s.out" &
 	exec 7>"$tmp/p.in" 8<"$tmp/p.out" 9>"$tmp/s.in" 6<"$tmp/s.out"
 	say 7 8 'pub 0 /a 30000 0' >/dev/null
 	say 9 6 'sub 0 /a 30000 0' >/dev/null

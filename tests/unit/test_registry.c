@@ -25,7 +25,7 @@ static void *page_of(void *home, u64 index)
 
 static struct agk_world *make_world(const struct agk_window_params *params)
 {
-	struct agk_home home = { .roster_page = page_of };
+	struct agk_home home = { .roster_page = page_of, .first_serial = 1000 };
 	int err;
 	struct agk_world *made;
 
@@ -514,6 +514,33 @@ Test(registry, an_add_that_runs_out_of_memory_changes_nothing)
 		cr_assert_lt(n, 10);
 	}
 	agk_alloc_fails = NULL;
+}
+
+/* Else its readers' old mappings would count as ones of its new area. */
+Test(registry, a_session_does_not_come_back_while_its_last_life_is_mapped)
+{
+	const struct agk_who who = { .key = 9, .pid = 9, .uid = 1000 };
+	struct agk_session *reader = join(1), *back = NULL, *again = NULL;
+	struct agnocast_rejoin rejoin = {
+		.session = 7, .slot = 5, .abi = AGNOCAST_ABI_VERSION,
+		.base = AGNOCAST_WINDOW_BASE + 5 * AGNOCAST_AREA_SIZE,
+	};
+	struct agnocast_map_report report = {
+		.owner = 7, .state = AGNOCAST_WILL_MAP, .parts = AGNOCAST_MAP_CONTROL,
+	};
+
+	cr_assert_eq(agk_session_rejoin(world, &rejoin, &who, &back), 0);
+	cr_assert_eq(agk_session_ready(back), 0);
+	cr_assert_eq(agk_mapping_report(reader, &report), 0);
+	leave(back);
+	rejoin.slot = 6;
+	rejoin.base += AGNOCAST_AREA_SIZE;
+	cr_expect_eq(agk_session_rejoin(world, &rejoin, &who, &again), -EBUSY);
+	cr_expect_null(again);
+	cr_expect_eq(world->window.taken, 2, "its reader's and the pinned one");
+	report = (struct agnocast_map_report){ .owner = 7, .state = AGNOCAST_UNMAPPED };
+	cr_assert_eq(agk_mapping_report(reader, &report), 0);
+	cr_expect_eq(agk_session_rejoin(world, &rejoin, &who, &again), 0);
 }
 
 Test(registry, windows_that_cannot_be_are_refused)

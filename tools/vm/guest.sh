@@ -3,8 +3,8 @@
 #
 # guest.sh - pid 1 of the VM, part two: load the module, run the commands, judge
 #
-# Runs on the host's root, which is read-only; /tmp, /run, /var/tmp and /dev/shm
-# are the VM's own.  Writes to the port agnocast.result the count line of each
+# Runs on the host's root, under an overlay; /tmp, /run, /var/tmp and /dev/shm are
+# the VM's own.  Writes to the port agnocast.result the count line of each
 # test and at the very end `pass`, or `fail` with the reason.  When it dies,
 # the VM goes down without either, and that is a failure too.
 

@@ -12,7 +12,7 @@
 #   release    the kernel's release; written last, so it means "complete"
 #   vmlinuz    the kernel
 #   modules/   what the VM needs before it has a root, named in loading order
-#   lib/       more modules that a test may load (overlay)
+#   lib/       where they came from, as modprobe wants it
 #   headers    link to the headers' tree, for make -C
 #   vmlinux    the kernel's BTF, for pahole and bpftool
 
@@ -23,7 +23,7 @@ repo=$(cd "$here/../.." && pwd)
 BUILD=${BUILD:-$repo/build}
 
 # Loaded by the initramfs, with what they depend on.
-boot_modules='virtio_pci virtio_console virtio_rng 9pnet_virtio 9p'
+boot_modules='virtio_pci virtio_console virtio_rng 9pnet_virtio 9p overlay'
 
 die()
 {

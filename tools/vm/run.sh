@@ -19,9 +19,9 @@
 # or a warning (panic_on_warn) reads as a failure: nothing wrote it.  Exit: 0
 # all passed, 1 not, 2 usage.
 #
-# The guest sees the host's root read-only (9p) at the same paths, with its own
-# /dev, /dev/shm, /dev/mqueue, /proc, /sys, /run, /tmp and /var/tmp.  Commands
-# get BUILD, AGNOCAST_VM (the kernel, as above), AGNOCAST_MODULE, AGNOCAST_OUT.
+# The guest sees the host's root at the same paths, read-only over 9p under an
+# overlay in memory: what it writes is gone with it.  /dev, /dev/shm,
+# /dev/mqueue, /proc, /sys, /run, /tmp and /var/tmp are its own.  Commands get BUILD, AGNOCAST_VM (the kernel, as above), AGNOCAST_MODULE, AGNOCAST_OUT.
 #
 # In $BUILD/vm/KERNEL: log (console), result (verdict), out, counts (shell
 # assignments: passed failed skipped verdict seconds).
@@ -93,17 +93,57 @@ job()
 	END
 }
 
-# pack KERNEL - write $dir/initrd; a few MB, so it is simply made each time
+# What tests run all the time: see init.
+hot_commands='awk basename bash bpftool cat chmod cmp cp cut date dd diff dirname
+env expr false find flock grep head id jq kill ln ls mkdir mkfifo mktemp mv od
+pgrep pkill ps readlink rm rmdir sed seq setsid sh sleep sort stat stdbuf strace
+tail taskset tee timeout touch tr true uniq wc xargs'
+
+# hot_files - the paths of them, of their libraries and of what we built
+hot_files()
+{
+	for name in $hot_commands; do
+		PATH=/usr/bin:/bin command -v "$name"
+	done | grep '^/' >"$dir/hot"
+	cat "$dir/hot"
+	xargs ldd <"$dir/hot" 2>/dev/null | grep -oE '/[^ :]+' | sort -u
+	find "$BUILD" \( -path "$BUILD/vm" -o -path "$BUILD/tests/unit*" -o \
+		-path "$BUILD/tests/fuzz" \) -prune -o \
+		\( -type l -o -type f \( -perm -100 -o -name '*.so*' \) -size -8192k \) -print
+	ls -d /etc/ld.so.cache /etc/passwd /etc/group /etc/nsswitch.conf
+}
+
+# copy_hot - copy the files named on stdin under $tree/hot, and each symbolic
+# link on the way to them as a link
+copy_hot()
+{
+	cp -a /bin /sbin /lib /lib64 "$tree/hot" 2>/dev/null || :
+	while read -r path; do
+		while [ -L "$path" ]; do
+			parent=$(cd -P "${path%/*}/" && pwd)
+			echo "$parent/${path##*/}"
+			target=$(readlink "$path")
+			case $target in
+			/*)	path=$target ;;
+			*)	path=$parent/$target ;;
+			esac
+		done
+		readlink -e "$path" || :
+	done | sort -u | (cd / && sed 's,^/,,' | cpio --quiet -pdm "$tree/hot")
+}
+
+# pack KERNEL - write $dir/initrd; made each time, in a second
 pack()
 {
 	tree=$dir/initrd.d
 	rm -rf "$tree"
-	mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys" "$tree/host"
+	mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys" "$tree/host" "$tree/hot"
 	cp "$(command -v busybox)" "$tree/bin/busybox"
 	cp -r "$BUILD/vm/kernels/$1/modules" "$tree"
 	cp "$here/init" "$here/guest.sh" "$tree"
 	job "$1" >"$tree/job"
 	printf %s "$commands" >"$tree/commands"
+	hot_files | copy_hot
 	(cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$dir/initrd"
 	rm -r "$tree"
 }

@@ -12,6 +12,7 @@
 # VM_TIMEOUT  for vm: seconds for each kernel             [600]
 # KERNEL      for vm-demo and vm-shell                    [6.12]
 # VM_SECONDS  for vm-demo: an emulated machine is slow    [20]
+# VM_RATE     for vm-demo: clouds a second                [5]
 # VM_DEMO     for vm-demo: the command                    [tools/demo.sh]
 # VM_OUT      for vm-demo: file that gets what the command wrote to $AGNOCAST_OUT
 # VM_NEEDS    what must be made before                    [all]
@@ -22,7 +23,10 @@ VM_KERNELS	?= 6.1 6.12
 VM_TESTS	?= tests/integration/run.sh tests/vm/run.sh
 VM_TIMEOUT	?= 600
 VM_SECONDS	?= 20
-VM_DEMO		?= SECONDS_TO_RUN=$(VM_SECONDS) RATE=$(RATE) PCD="$(PCD)" tools/demo.sh
+VM_RATE		?= 5
+VM_DEMO		?= DEMO_OUT=$$AGNOCAST_OUT SECONDS_TO_RUN=$(VM_SECONDS) RATE=$(VM_RATE) \
+	PCD="$(PCD)" tools/demo.sh
+VM_OUT		?= $(BUILD)/vm/demo.json
 VM_NEEDS	?= all
 KERNEL		?= 6.12
 

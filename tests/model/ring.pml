@@ -1,0 +1,712 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ring.pml - the message protocol of lib/ring.c, over explicit store buffers
+ *
+ * One publisher, NSUB subscriptions, LAST messages. Every store goes through
+ * its process's buffer, also those that are locked instructions on x86: what
+ * holds here needs only the fences that the C code spells out. README.md says
+ * what corresponds to what. What can be chosen with -D:
+ *
+ *	NSUB LAST REFRESHES	sizes
+ *	JOINS DEATHS		subscriptions (bit mask) that join late, that may die
+ *	SLEEP			readers sleep, otherwise they poll
+ *	REUSE			the block is closed and opened again at message REUSE
+ *	ARM			stores and loads leave in any order that C11 allows
+ *	M_...			one mutation
+ */
+
+#ifndef NSUB
+#define NSUB 2
+#endif
+#ifndef LAST
+#define LAST 3
+#endif
+#ifndef REFRESHES
+#define REFRESHES 1
+#endif
+#ifndef JOINS
+#define JOINS 2
+#endif
+#ifndef DEATHS
+#define DEATHS 1
+#endif
+
+#define DEPTH 1
+#ifdef M_CAPACITY_IS_DEPTH
+#define CAP 1
+#else
+#define CAP 2
+#endif
+
+/* ---- words of memory, one byte each ---- */
+
+#define HEAD		0
+#define TAIL		1
+#define INSTANCE	2
+#define FIRST		3
+#define SEQ(n)		(4 + (n) % CAP)		/* entry[n].seq */
+#define ADDRESS(n)	(6 + (n) % CAP)		/* entry[n].address */
+#define GENERATION	8
+#define LIST(g)		(9 + ((g) & 1))		/* roster: a bit per subscription */
+#define LOCK		11			/* the registry's */
+#define WAITING(s)	(12 + (s))
+#define CLAIMED(s)	(14 + (s))		/* sub->claimed, one bit */
+#define CLAIM(s)	(16 + (s))		/* sub->claim[0] */
+#define MESSAGE(n)	(17 + (n))		/* what address n points to; n from 1 */
+#define WORDS		(18 + LAST)
+
+#define WRITTEN		1	/* a message's content; 0: not yet */
+
+#define BIT(n)		(1 << (n))
+#define WORD_OF(instance, n)	((instance) * 16 + (n))	/* AGNOCAST_CLAIM() */
+
+/* Stores of a process that may be on their way at the same time. */
+#if defined(REUSE) || defined(M_NO_PUBLISHER_FENCE)
+#define BUFFER 9
+#else
+#define BUFFER 6
+#endif
+
+/* x86: a message's content is not to be seen before its entry is, so both go together. */
+#define goes_with_next(word)	((word) > MESSAGE(0))
+
+#include "buffers.pml"
+
+/* ---- the kernel, and what the properties are about ---- */
+
+byte asleep;		/* who sleeps on the head; a bit per subscription */
+byte destroyed;		/* messages, a bit each: poisoned at once, for everybody */
+byte done;		/* how many are finished, or dead and off the roster */
+
+/* Compares and queues in one step; no fence for anybody. */
+inline futex_wait(s, seen)
+{
+	d_step {
+		if
+		:: mem[HEAD] == seen -> asleep = asleep | BIT(s)
+		:: else
+		fi;
+		seen = 0
+	}
+	!(asleep & BIT(s))
+}
+
+/* Adds or removes: agk_roster_put(), agk_roster_publish(), on the caller's CPU. */
+inline registry_set(p, bits, g, list)
+{
+	d_step { !mem[LOCK] -> mem[LOCK] = 1 }
+	atomic {
+		load(p, GENERATION, g);
+		load(p, LIST(g), list);
+		d_step {
+			push(p, LIST(g + 1), (list ^ (bits)), 0);
+			push(p, GENERATION, g + 1, 1);
+			push(p, LOCK, 0, 1);
+			g = 0;
+			list = 0
+		}
+	}
+}
+
+/*
+ * ---- the publisher ----
+ *
+ * A step is at most one look at memory, what follows from it, and the stores
+ * pushed then. A fence is part of the step behind it.
+ */
+
+/* ring_put() and ring_retire() */
+inline put_and_retire(keep)
+{
+	d_step {
+		if
+		:: keep ->
+			push(0, MESSAGE(head), WRITTEN, 0);
+			push(0, ADDRESS(head), head, 0);
+#ifdef M_SEQ_STORE_RELAXED
+			push(0, SEQ(head), head, 0);
+#else
+			push(0, SEQ(head), head, 1);
+#endif
+			head++;
+			push(0, HEAD, head, 1)
+		:: else
+		fi;
+		if
+		:: head - tail > keep ->
+			retired = retired | BIT(tail);
+			tail++;
+#ifndef M_TAIL_AFTER_SCAN
+			push(0, TAIL, tail, 0)
+#endif
+		:: else
+		fi
+	}
+}
+
+/* links_refresh(): is the list that of the generation? */
+inline links_refresh()
+{
+	atomic {
+#ifndef M_NO_PUBLISHER_FENCE
+		fence(0);
+#endif
+		load(0, GENERATION, g);
+		current = (g == seen)
+	}
+	if
+	:: atomic { current -> g = 0 }
+	:: atomic { else -> load(0, LIST(g), list) }
+		atomic {
+			load(0, GENERATION, again);
+			d_step {
+				if
+				:: g != again
+				:: else ->
+					current = 1;
+					links = list;
+					mapped = mapped & links;
+					seen = g
+				fi;
+				g = 0; list = 0; again = 0
+			}
+		}
+	fi
+}
+
+#define looks_at(s)	(publishing && !wanted && (mapped & BIT(s)))
+
+/* wake_sleepers(), its first half */
+inline decide_wake()
+{
+	wanted = (!current || links != mapped);
+	if
+	:: atomic { looks_at(0) -> load(0, WAITING(0), wanted) }
+	:: else
+	fi;
+#if NSUB > 1
+	if
+	:: atomic { looks_at(1) -> load(0, WAITING(1), wanted) }
+	:: else
+	fi
+#endif
+}
+
+/* its second half */
+inline futex_wake()
+{
+	if
+	:: d_step { publishing && wanted -> wanted = 0; asleep = 0
+#ifdef M_PUBLISHER_LOWERS_WAITING
+		;
+		push(0, WAITING(0), 0, 0)
+#if NSUB > 1
+		;
+		push(0, WAITING(1), 0, 0)
+#endif
+#endif
+	   }
+	:: else
+	fi
+}
+
+#ifdef M_IGNORE_UNMAPPED
+#define may_reclaim	(retired && current)
+#else
+#define may_reclaim	(retired && current && links == mapped)
+#endif
+#ifdef M_IGNORE_CLAIMS
+#define collects(s)	0
+#else
+#define collects(s)	(may_reclaim && (mapped & BIT(s)))
+#endif
+
+inline hold()
+{
+	d_step {
+		if
+		:: word / 16 == instance -> held = held | BIT(word % 16)
+		:: else
+		fi;
+		word = 0
+	}
+}
+
+/* claims_collect() */
+inline collect_of(s)
+{
+	if
+#ifdef BITMAP
+	:: atomic { collects(s) -> load(0, CLAIMED(s), word) }
+		if
+		:: atomic { word -> load(0, CLAIM(s), word); hold() }
+		:: else
+		fi
+#else
+	:: atomic { collects(s) -> load(0, CLAIM(s), word); hold() }
+#endif
+	:: else
+	fi
+}
+
+inline collect()
+{
+	collect_of(0);
+#if NSUB > 1
+	collect_of(1)
+#endif
+}
+
+/* reclaim() and destroy_batch() */
+inline destroy()
+{
+	d_step {
+		i = 1;
+		do
+		:: may_reclaim && i <= LAST ->
+			if
+			:: (retired & BIT(i)) && !(held & BIT(i)) ->
+				assert(!(destroyed & BIT(i)));
+				destroyed = destroyed | BIT(i);
+#ifndef M_DESTROY_TWICE
+				retired = retired & ~BIT(i)
+#endif
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0;
+		held = 0;
+		current = 0
+#ifdef M_TAIL_AFTER_SCAN
+		;
+		push(0, TAIL, tail, 0)
+#endif
+	}
+}
+
+/* publish_locked(), or publisher_refresh(), from the fence on */
+inline from_the_fence()
+{
+#ifdef M_WAKE_BEFORE_FENCE
+	current = 1;
+	decide_wake();
+	links_refresh();
+#else
+#ifdef M_WAKE_BEFORE_ROSTER
+	fence(0);
+	current = 1;
+	decide_wake();
+	links_refresh();
+#else
+	links_refresh();
+#ifdef ARM
+	/* waiting is loaded relaxed: maybe later than the claims. */
+	if
+	:: collect(); scanned = 1
+	:: skip
+	fi;
+#endif
+	decide_wake();
+#endif
+#endif
+	futex_wake();
+	wanted = 0;
+#ifdef ARM
+	if
+	:: !scanned -> collect()
+	:: else
+	fi;
+	scanned = 0;
+#else
+	collect();
+#endif
+	destroy()
+}
+
+/* finish(), publisher_free(), and the block's next user */
+inline reopen()
+{
+	do
+	:: head > tail -> put_and_retire(0)
+	:: else -> break
+	od;
+	do
+	:: retired -> mapped = links; from_the_fence()
+	:: atomic { else ->
+		instance = 2;
+		d_step {
+			push(0, INSTANCE, 0, 1);
+			push(0, FIRST, head, 0);
+			push(0, TAIL, tail, 0);
+			push(0, INSTANCE, instance, 1)
+		}
+		break
+	   }
+	od
+}
+
+proctype publisher()
+{
+	byte head = 1, tail = 1, instance = 1;
+	byte seen = 1, links = JOINS ^ (BIT(NSUB) - 1), mapped = JOINS ^ (BIT(NSUB) - 1);
+	byte retired, held, word, g, list, again, wanted;
+	byte refreshes = REFRESHES;
+	bit current, publishing, scanned;
+
+	do
+	:: atomic { head <= LAST && has_room(0, 5) ->
+		/* The library's thread maps whenever the lock is free. */
+		if
+		:: mapped = links
+		:: mapped != links
+		fi;
+		publishing = 1;
+		put_and_retire(DEPTH)
+	   }
+		from_the_fence();
+		publishing = 0
+	:: atomic { refreshes && (retired || mapped != links) ->
+		refreshes--;
+		mapped = links
+	   }
+		from_the_fence()
+#ifdef REUSE
+	:: head == REUSE && instance == 1 -> reopen()
+#endif
+	:: atomic { head > LAST -> refreshes = 0; break }
+	od;
+
+	/* Whoever still lives holds nothing: nothing may be left. */
+	atomic { done == NSUB -> refreshes = 2 }
+	do
+	:: atomic { refreshes ->
+		refreshes--;
+		mapped = links
+	   }
+		from_the_fence()
+	:: else -> break
+	od;
+	assert(!retired && destroyed == BIT(tail) - BIT(1))
+}
+
+/* ---- a subscription ---- */
+
+#define ME (1 + s)
+
+/* What ring_read_claimed() has still to look at. */
+#define A_ADDRESS	1
+#define A_TAIL		2
+#define A_SEQ		4
+#ifdef REUSE
+#define A_INSTANCE	8
+#else
+#define A_INSTANCE	0	/* it cannot change */
+#endif
+#define A_ALL		(A_ADDRESS | A_TAIL | A_SEQ | A_INSTANCE)
+
+#ifdef M_NO_ACQUIRE_FENCE
+#define behind_the_copy	1
+#else
+#define behind_the_copy	!(todo & A_ADDRESS)
+#endif
+#ifdef ARM
+#define after(what)	1
+#else
+#define after(what)	!(todo & (what))
+#endif
+#ifdef M_NO_TAIL_CHECK
+#define tail_is_fine	1
+#else
+#define tail_is_fine	(q <= next)
+#endif
+#ifdef M_NO_INSTANCE_CHECK
+#define instance_is_fine	1
+#else
+#define instance_is_fine	(q == instance)
+#endif
+
+inline check(what, condition)
+{
+	valid = condition;
+	todo = (valid -> todo & ~(what) : 0);
+	q = 0
+}
+
+/* ring_read_claimed(): the copy, a fence, then the checks, on ARM in any order. */
+inline read_claimed()
+{
+#ifdef M_SEQ_LOAD_RELAXED
+	if
+	:: atomic { fence(ME); load(ME, ADDRESS(next), address); todo = A_ALL & ~A_ADDRESS }
+	:: atomic { fence(ME); todo = A_ALL }
+	fi;
+#endif
+	atomic {
+#ifndef M_NO_READER_FENCE
+		fence(ME);
+#endif
+#ifndef M_SEQ_LOAD_RELAXED
+		todo = A_ALL;
+#endif
+		load(ME, SEQ(next), q);
+		check(0, (q == next))
+	}
+	do
+	:: atomic { (todo & A_ADDRESS) ->
+		load(ME, ADDRESS(next), address);
+		todo = todo & ~A_ADDRESS
+	   }
+	:: atomic { (todo & A_TAIL) && behind_the_copy ->
+		load(ME, TAIL, q);
+		check(A_TAIL, tail_is_fine)
+	   }
+	:: atomic { (todo & A_SEQ) && behind_the_copy && after(A_TAIL) ->
+		load(ME, SEQ(next), q);
+		check(A_SEQ, (q == next))
+	   }
+#ifdef REUSE
+	:: atomic { (todo & A_INSTANCE) && behind_the_copy && after(A_TAIL | A_SEQ) ->
+		load(ME, INSTANCE, q);
+		check(A_INSTANCE, instance_is_fine)
+	   }
+#endif
+	:: atomic { !todo -> break }
+	od
+}
+
+/* ring_peek() */
+inline peek()
+{
+	atomic {
+		load(ME, SEQ(cursor), q);
+		valid = (q >= cursor);
+		q = 0
+	}
+#ifdef REUSE
+	if
+	:: atomic { valid ->
+		load(ME, INSTANCE, q);
+		valid = (q == instance);
+		q = 0
+	   }
+#ifdef ARM
+	:: valid	/* Relaxed: may be late, then ring_read_claimed() looks again. */
+#endif
+	:: else
+	fi
+#endif
+}
+
+inline claim_begin()
+{
+	d_step {
+		push(ME, CLAIM(s), WORD_OF(instance, next), 0);
+#ifdef BITMAP
+		push(ME, CLAIMED(s), 1, 1);
+#endif
+		valid = 0;
+		q = 0
+	}
+}
+
+inline claim_end()
+{
+	d_step {
+		push(ME, CLAIM(s), 0, 1);
+#ifdef BITMAP
+		push(ME, CLAIMED(s), 0, 1);
+#endif
+		next = 0;
+		address = 0;
+		valid = 0
+	}
+}
+
+inline read_message()
+{
+	load(ME, MESSAGE(address), q);
+	assert(address == next);
+	assert(q == WRITTEN && !(destroyed & BIT(address)));
+	q = 0
+}
+
+/*
+ * A kill is seen by others in what was stored before it alone: so it is enough
+ * to die behind a store. Nobody dies asleep, which would hide a lost wake-up.
+ */
+inline may_die()
+{
+	if
+	:: DEATHS & BIT(s) -> goto dead
+	:: skip
+	fi
+}
+
+/* take_from() */
+inline take_from()
+{
+	load(ME, HEAD, q);
+	atomic {
+		load(ME, TAIL, next);
+		d_step {
+			if
+			:: next < cursor -> next = cursor
+			:: else
+			fi;
+			if
+			:: q > DEPTH && next < q - DEPTH -> next = q - DEPTH
+			:: else
+			fi
+		}
+		claim_begin();
+		may_die()
+	}
+	read_claimed();
+	if
+	:: atomic { !valid -> claim_end() }
+	:: atomic { else ->
+		assert(next >= cursor);		/* in order, none twice */
+		counted = counted + 1 + (next - cursor);
+		cursor = next + 1;
+		read_message();
+		claim_end()
+	   }
+#ifdef M_RELEASE_RELAXED
+	/* The clearing may be seen before the message was read. */
+	:: atomic { valid ->
+		counted = counted + 1 + (next - cursor);
+		cursor = next + 1;
+		push(ME, CLAIM(s), 0, 0)
+	   }
+		atomic { read_message(); next = 0; address = 0; valid = 0 }
+#endif
+	fi
+}
+
+/* wait_for_news() */
+inline wait_for_news()
+{
+	atomic {
+		store(ME, WAITING(s), 1);
+		may_die()
+	}
+	atomic {
+#ifndef M_NO_SLEEPER_FENCE
+		fence(ME);
+#endif
+#ifndef M_HEAD_AFTER_LOOK
+		load(ME, HEAD, next)
+#endif
+	}
+	peek();
+#ifdef M_HEAD_AFTER_LOOK
+	load(ME, HEAD, next);
+#endif
+	if
+	:: atomic { valid -> valid = 0; next = 0 }
+	:: else -> futex_wait(s, next)
+	fi;
+#ifndef M_PUBLISHER_LOWERS_WAITING
+	store(ME, WAITING(s), 0)
+#endif
+}
+
+inline attach()
+{
+	atomic {
+		load(ME, HEAD, cursor);
+		start = cursor
+	}
+}
+
+proctype subscription(byte s)
+{
+	byte cursor = 1, start = 1, counted, next, address, q, todo, instance = 1;
+	bit valid;
+
+#ifdef M_CLAIM_BEFORE_ROSTER
+	if
+	:: JOINS & BIT(s) ->
+		attach();
+		peek();
+		if
+		:: valid -> take_from()
+		:: else
+		fi
+	:: else
+	fi;
+#endif
+	if
+	:: JOINS & BIT(s) -> registry_set(ME, BIT(s), q, next)
+	:: else
+	fi;
+#ifndef M_CLAIM_BEFORE_ROSTER
+	if
+	:: JOINS & BIT(s) -> attach()
+	:: else
+	fi;
+#endif
+	do
+	:: atomic { cursor > LAST -> break }
+	:: atomic { else -> may_die() }
+#ifdef REUSE
+		/* Drops the source, follows the block's next user, or goes on. */
+		if
+		:: goto leave
+		:: atomic { instance == 1 ->
+			load(ME, INSTANCE, q);
+			if
+			:: q == 2 -> instance = 2; load(ME, FIRST, cursor)
+			:: else
+			fi;
+			q = 0
+		   }
+		:: skip
+		fi;
+#endif
+		peek();
+		if
+		:: valid -> take_from()
+		:: else ->
+#ifdef SLEEP
+			wait_for_news()
+#endif
+		fi
+	od;
+#ifndef REUSE
+	assert(counted == LAST + 1 - start);	/* taken, or counted as dropped */
+#endif
+leave:	atomic { drained(ME) -> done++; goto finished }
+
+dead:	atomic {
+		drained(ME) ->
+		cursor = 0; start = 0; counted = 0; next = 0; address = 0; q = 0;
+		todo = 0; valid = 0; instance = 0
+	}
+#ifndef M_KEEP_DEAD
+	registry_set(ME, BIT(s), q, next);
+#endif
+	d_step { drained(ME) -> done++ }
+finished:
+	skip
+}
+
+init
+{
+	atomic {
+		mem[HEAD] = 1;
+		mem[TAIL] = 1;
+		mem[FIRST] = 1;
+		mem[INSTANCE] = 1;
+		mem[GENERATION] = 1;
+		mem[LIST(1)] = JOINS ^ (BIT(NSUB) - 1);
+		run hardware();
+		run publisher();
+		run subscription(0);
+#if NSUB > 1
+		run subscription(1)
+#endif
+	}
+}

@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# run.sh bounded|exhaustive - check ring.pml
+#
+# bounded: small sizes, and every mutation must be found, as the violation that
+# it is expected to be. exhaustive: larger sizes, no mutations. The last line is
+# `model: N passed, N failed, N skipped`. One core.
+
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+out=${BUILD:-$here/../../build}/tests/model
+model=$here/ring.pml
+cc=${CC:-cc}
+passed=0 failed=0
+speed=-O1
+
+finish()
+{
+	echo "model: $passed passed, $failed failed, ${1:-0} skipped"
+	[ $failed -eq 0 ]
+	exit
+}
+
+for tool in spin "${cc%% *}"; do
+	if ! command -v "$tool" >/dev/null; then
+		echo "skip model: no $tool here"
+		finish 1
+	fi
+done
+
+good()
+{
+	passed=$((passed + 1))
+	printf 'ok     %s\n' "$*"
+}
+
+bad()
+{
+	failed=$((failed + 1))
+	printf 'NOT OK %s\n' "$1"
+	sed 's/^/	/' log | head -n 30
+}
+
+# prepare NAME DEFINES CFLAGS - makes the verifier in its own directory
+prepare()
+{
+	mkdir -p "$out/$1" && cd "$out/$1" || exit 1
+	rm -f pan ring.pml.trail
+	# shellcheck disable=SC2086 # lists of words
+	spin "-P$cc -E -x c" -a $2 "$model" >log 2>&1 &&
+		$cc -w -DSAFETY -DNOFAIR -DVECTORSZ=512 $3 -o pan pan.c >log 2>&1
+}
+
+# number PATTERN - the first number on the line of the log that matches
+number()
+{
+	sed -n "s/^[^0-9]*\([0-9][0-9.]*\).*$1.*/\1/p" log | head -n 1
+}
+
+# holds NAME DEFINES - no violation, and nothing left unexplored
+holds()
+{
+	prepare "$1" "$2" "$speed -DCOLLAPSE -DMEMLIM=8000" || { bad "$1: does not build"; return; }
+	./pan -w24 -m1000000 >log 2>&1
+	if grep -q 'errors: 0$' log && ! grep -qE 'too small|not completed|out of memory' log; then
+		seconds=$(sed -n 's/.*elapsed time \([0-9.]*\).*/\1/p' log)
+		good "$1 ($2): $(number 'states, stored') states," \
+		     "$(number 'total actual') MB, ${seconds:-0} s"
+	else
+		bad "$1 ($2)"
+	fi
+}
+
+# finds MUTATION VIOLATION DEFINES - breadth first: the trail is a shortest one
+finds()
+{
+	case $2 in
+	lost)	text='invalid end state' ;;		# nobody wakes a sleeper
+	poison)	text='destroyed&(1<<address' ;;		# read after reclaim
+	stuck)	text='!(retired)' ;;			# never reclaimed
+	torn)	text='address==next' ;;			# one message's seq, another's address
+	twice)	text='destroyed&(1<<i' ;;		# destroyed a second time
+	esac
+	prepare "$1-$2" "-DM_$1 $3" '-O0 -DBFS -DMEMLIM=2000' ||
+		{ bad "$1: does not build"; return; }
+	timeout 60 ./pan -m1000000 >log 2>&1
+	if grep '^pan:1: ' log | grep -qF "$text"; then
+		good "finds $1: $2, $(sed -n 's/^pan:1:.*at depth \([0-9]*\).*/\1/p' log) steps"
+	else
+		bad "finds $1: $2 ($3)"
+	fi
+}
+
+# A mutation that is in the model and not in the list below is a mistake.
+all_listed()
+{
+	mkdir -p "$out" && cd "$out" || exit 1
+	: >log
+	grep -oE '\<M_[A-Z][A-Z_]+' "$model" | sort -u | while read -r m; do
+		grep -qE "^	finds ${m#M_} " "$here/run.sh" || echo "$m" >>log
+	done
+	if [ -s log ]; then bad 'every mutation is tried'; else good 'every mutation is tried'; fi
+}
+
+bounded()
+{
+	all='-DJOINS=1 -DDEATHS=1'
+	holds one "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=4"
+	holds one-arm "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=4 -DARM"
+	holds two "-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=2"
+	holds two-wrap "-DJOINS=0 -DDEATHS=0 -DLAST=3"
+	holds reuse "-DNSUB=1 $all -DREUSE=3 -DLAST=4"
+	holds reuse-arm "-DNSUB=1 $all -DREUSE=3 -DLAST=4 -DARM"
+
+	all_listed
+	one='-DNSUB=1 -DJOINS=0 -DDEATHS=0'
+	join='-DNSUB=1 -DJOINS=1 -DDEATHS=0'
+	finds NO_READER_FENCE poison "$one"
+	finds NO_PUBLISHER_FENCE poison "$one"
+	finds NO_PUBLISHER_FENCE lost "$one -DSLEEP -DLAST=1"
+	finds IGNORE_CLAIMS poison "$one"
+	finds TAIL_AFTER_SCAN poison "$one"
+	finds NO_TAIL_CHECK poison "$one"
+	finds CAPACITY_IS_DEPTH torn "$one"
+	finds DESTROY_TWICE twice "$one"
+	finds CLAIM_BEFORE_ROSTER poison "$join"
+	finds IGNORE_UNMAPPED poison "$join"
+	finds KEEP_DEAD stuck '-DNSUB=1 -DJOINS=0 -DDEATHS=1'
+	finds NO_INSTANCE_CHECK poison "$one -DREUSE=3 -DLAST=4"
+	finds WAKE_BEFORE_FENCE lost "$one -DSLEEP -DLAST=2"
+	finds WAKE_BEFORE_ROSTER lost "$join -DSLEEP -DLAST=2"
+	finds NO_SLEEPER_FENCE lost "$one -DSLEEP"
+	finds HEAD_AFTER_LOOK lost "$one -DSLEEP -DLAST=2"
+	finds PUBLISHER_LOWERS_WAITING lost "$one -DSLEEP"
+	finds SEQ_STORE_RELAXED torn "$one -DARM"
+	finds SEQ_LOAD_RELAXED torn "$one -DARM"
+	finds NO_ACQUIRE_FENCE torn "$one -DARM"
+	finds RELEASE_RELAXED poison "$one -DARM"
+}
+
+exhaustive()
+{
+	speed=-O2
+	all='-DJOINS=1 -DDEATHS=1'
+	holds big-one "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=6 -DREFRESHES=2"
+	holds big-one-arm "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=6 -DREFRESHES=2 -DARM"
+	holds big-reuse-arm "-DNSUB=1 $all -DBITMAP -DREUSE=4 -DLAST=6 -DARM"
+	holds big-two '-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=3'
+	holds big-two-reuse '-DJOINS=0 -DDEATHS=1 -DREUSE=3 -DLAST=3'
+	holds big-two-arm '-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=3 -DARM'
+}
+
+case ${1:-} in
+bounded)	bounded ;;
+exhaustive)	exhaustive ;;
+*)	echo 'say which: run.sh bounded|exhaustive' >&2; exit 2 ;;
+esac
+finish
