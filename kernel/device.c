@@ -99,7 +99,8 @@ struct agk_member *agk_file_member(struct agk_file *own)
 	}
 	member = agk_member_find(own->world);
 	if (!member) {
-		member = ERR_PTR(own->member ? -EPERM : -ENOTCONN);
+		member = ERR_PTR(own->member && own->member->mm != current->mm ?
+				 -EPERM : -ENOTCONN);
 		goto out;
 	}
 	if (!own->member) {

@@ -34,7 +34,7 @@ int __must_check agk_window_init(struct agk_window *window,
 				 const struct agk_window_params *params);
 void agk_window_destroy(struct agk_window *window);
 
-/* Returns the slot, or -ENOSPC. The one freed longest ago comes first. */
+/* Returns the slot, or -ENOSPC. Round-robin: a freed one rests for a while. */
 int __must_check agk_window_take(struct agk_window *window);
 /* This very slot: -EBUSY if it has an owner; pins do not matter. */
 int __must_check agk_window_take_at(struct agk_window *window, u32 slot);

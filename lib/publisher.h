@@ -44,7 +44,6 @@ struct agnocast_publisher {
 	bool	roster_known;
 	struct agnocast_endpoint_add add;	/* to register again */
 	uint32_t depth;
-	uint32_t retire_max;		/* more retired messages than this: ENOBUFS */
 	void	(*destroy)(void *message, void *arg);
 	void	*arg;
 	struct link *links;		/* as of roster_seen */

@@ -16,6 +16,8 @@ def readings($driver; $filter; $viewer):
 		{topic, from: (.topic | source), to: $to,
 		 published: published(.topic; $driver; $filter).messages} + .];
 
+# Half of the rate is still a working pipeline on a machine that is busy with
+# other things; the table shows what it was.
 def complaints($expected; $rate):
 	"\(.to) on \(.topic)" as $who |
 	if .checksum_errors > 0 then "\($who): \(.checksum_errors) clouds with a wrong checksum" else empty end,
@@ -23,9 +25,9 @@ def complaints($expected; $rate):
 	if .without_receipt > 0 then "\($who): \(.without_receipt) clouds without a receipt" else empty end,
 	if .published != null and .messages + .drops != .published then
 		"\($who): \(.messages) read and \(.drops) dropped, but \(.published) published" else empty end,
-	if .messages < 0.8 * $expected then
+	if .messages < 0.5 * $expected then
 		"\($who): \(.messages) clouds, where the rate asks for \($expected)" else empty end,
-	if .messages > 2 and .rate_hz < 0.8 * $rate then
+	if .messages > 2 and .rate_hz < 0.5 * $rate then
 		"\($who): \(.rate_hz) clouds a second, not \($rate): too fast for this machine?" else empty end;
 
 $driver[0] as $d | $filter[0] as $f | $viewer[0] as $v |
