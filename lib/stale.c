@@ -9,6 +9,7 @@
 
 #include "stale.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/file.h>
@@ -49,8 +50,12 @@ static bool remove_names(const struct agnocast_stale_info *dead)
 	int fd = shm_open(dead->shm_name, O_RDONLY | O_CLOEXEC, 0);
 	bool gone = false;
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Its /dev/shm may be another one; its queue is here all the same. */
+		if (errno == ENOENT)
+			queue_unlink(dead->pid);
 		return access("/dev/shm", R_OK) == 0;
+	}
 	if (!flock(fd, LOCK_EX | LOCK_NB) && is_dead_session(fd, dead->session) &&
 	    still_named(fd, dead->shm_name)) {
 		queue_unlink(dead->pid);

@@ -26,7 +26,8 @@
 #define COLUMNS_MAX 8
 #define ROUNDS_MAX 5000
 
-enum { CONNECT, JOIN, ADD, REMOVE, EXIT, OPERATIONS };
+/* The first four are of the newest member, which a search may find first or last. */
+enum { CONNECT, JOIN, ADD, REMOVE, OLDEST_ADD, EXIT, OPERATIONS };
 
 static const struct {
 	const char *name;
@@ -36,6 +37,7 @@ static const struct {
 	[JOIN] = { "NEW_SHM to AREA_READY", 2 },
 	[ADD] = { "PUBLISHER_ADD", 1 },
 	[REMOVE] = { "PUBLISHER_REMOVE", 1 },
+	[OLDEST_ADD] = { "PUBLISHER_ADD, oldest member", 1 },
 	[EXIT] = { "SIGKILL to forgotten", 0 },
 };
 
@@ -98,7 +100,17 @@ static void live(unsigned int i, int ready)
 	pause();
 }
 
-static void measure_one(unsigned int i, const volatile uint32_t *sessions)
+static void add_by(struct member *oldest, unsigned int i)
+{
+	struct agnocast_endpoint_add add;
+	uint64_t began = now_ns();
+
+	CHECK(!member_add(oldest, AGNOCAST_PUBLISHER_ADD_CMD, "/measured", 1, &add));
+	samples->ns[OLDEST_ADD][i] = now_ns() - began;
+	CHECK(!member_remove(oldest, AGNOCAST_PUBLISHER_REMOVE_CMD, add.generation));
+}
+
+static void measure_one(struct member *oldest, unsigned int i, const volatile uint32_t *sessions)
 {
 	uint32_t before;
 	uint64_t began;
@@ -113,6 +125,7 @@ static void measure_one(unsigned int i, const volatile uint32_t *sessions)
 	close(ready[1]);
 	CHECK(read(ready[0], &byte, 1) == 1);
 	close(ready[0]);
+	add_by(oldest, i);
 	before = *sessions;
 	began = now_ns();
 	kill(pid, SIGKILL);
@@ -129,14 +142,15 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void measure(unsigned int others, int column, const volatile uint32_t *sessions)
+static void measure(struct member *oldest, unsigned int others, int column,
+		    const volatile uint32_t *sessions)
 {
 	struct crowd *crowd = crowd_start(others, be_there);
 
 	for (unsigned int i = 0; i < others; i++)
 		CHECK(!crowd->mate[i].result);
 	for (unsigned int i = 0; i < rounds; i++)
-		measure_one(i, sessions);
+		measure_one(oldest, i, sessions);
 	crowd_end(crowd, 0);
 	for (int k = 0; k < OPERATIONS; k++) {
 		uint64_t *ns = samples->ns[k];
@@ -206,7 +220,7 @@ int main(int argc, char **argv)
 	CHECK(samples != MAP_FAILED);
 	member_join(&member);
 	for (int c = 0; c < columns; c++)
-		measure(others[c], c, &map_rosters(&member)->sessions);
+		measure(&member, others[c], c, &map_rosters(&member)->sessions);
 	member_leave(&member);
 	print_table(others, columns);
 	return 0;

@@ -184,6 +184,13 @@ freed() { [ "$(blocks)" -eq 0 ]; }
 until_true gone && say plain release_all >"$work/got"
 until_true freed && ok "crashing: its memory comes back" ||
 	not_ok "crashing: its memory comes back" "$(blocks) blocks in its /dev/shm"
+queue_gone()
+{
+	unshare -m sh -c 'mount -t mqueue mq "$1" && [ ! -e "$1/new_publisher@$2" ]' sh "$work/mq" "$dead"
+}
+mkdir "$work/mq"
+until_true queue_gone && ok "crashing: its queue is removed" ||
+	not_ok "crashing: its queue is removed" "/new_publisher@$dead is there"
 
 # Another IPC namespace: the same topic, another world.
 hold own_ipc

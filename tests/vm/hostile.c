@@ -202,6 +202,7 @@ static void tokens_at_odd_places_are_refused(void)
 /* Every way to map, move and replace it, with the count of sessions after each. */
 static void a_token_that_is_replaced_ends_its_session(void)
 {
+	struct agnocast_endpoint_add add = { .topic = "/a", .depth = 1, .block = 64 };
 	int fd = open_device(O_RDWR);
 	struct agnocast_new_shm args;
 	char *token = map_token(fd);
@@ -230,7 +231,8 @@ static void a_token_that_is_replaced_ends_its_session(void)
 	CHECK(!join_with(fd, &args) && sessions() == 1);
 	CHECK(mmap(token, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == token);
 	CHECK(sessions() == 0);
-	CHECK(join_with(fd, &args) < 0);
+	CHECK(join_with(fd, &args) == -EINVAL);
+	REFUSED(ioctl(fd, PUB, &add), ENOTCONN);
 }
 
 static void touching_the_token_is_a_bus_error(void)

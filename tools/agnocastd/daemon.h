@@ -46,7 +46,7 @@ struct member {
 	struct world *world;
 	struct agk_session *session;
 	int	area_fd;		/* -1 until AREA_READY */
-	struct member *next;
+	struct member *next;		/* of its bucket */
 };
 
 struct client {
@@ -58,13 +58,15 @@ struct client {
 	struct client *next;		/* those to be freed after this round */
 };
 
+#define MEMBER_BUCKETS 1024
+
 struct daemon {
 	int	epoll;
 	int	spare_fd;		/* given up for a moment when there are no more */
 	bool	stop;
 	struct agk_window_params window;
 	struct world *worlds;
-	struct member *members;
+	struct member *members[MEMBER_BUCKETS];	/* by pid */
 };
 
 extern struct daemon agnocastd;
@@ -110,6 +112,11 @@ void heir_settled(pid_t pid);
 /* Looks after those that are left; how long until the next look, ms; -1: never. */
 int heirs_check(void);
 void heirs_reap(void);
+
+/* corpse.c. Takes over @fd, the area of a session that is over. */
+void corpse_add(struct world *world, u64 session, int fd);
+/* A mapping or a session ended: is there one that nobody reads any more? */
+void corpses_look(void);
 
 /* client.c */
 void client_accept(struct watch *listener, unsigned int events);

@@ -217,6 +217,7 @@ static int loop(void)
 		}
 		clients_reap();
 		members_reap();
+		corpses_look();
 		heirs_reap();
 	}
 	return 0;

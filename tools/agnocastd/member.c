@@ -26,11 +26,17 @@
 /* Their watches may still be named by an event of this round of the loop. */
 static struct member *dead_members;
 
+/* Each request looks its sender up here. */
+static struct member **bucket_of(pid_t pid)
+{
+	return &agnocastd.members[(u32)pid % MEMBER_BUCKETS];
+}
+
 struct member *member_of(pid_t pid)
 {
 	struct member *member;
 
-	for (member = agnocastd.members; member; member = member->next)
+	for (member = *bucket_of(pid); member; member = member->next)
 		if (member->pid == pid)
 			return member;
 	return NULL;
@@ -57,15 +63,19 @@ void names_remove(const struct names *names)
 	int fd;
 
 	agk_shm_name(shm, (u32)names->pid);
+	snprintf(queue, sizeof(queue), "/new_publisher@%d", names->pid);
 	fd = shm_open(shm, O_RDWR, 0);
-	if (fd < 0)
+	if (fd < 0) {
+		/* Its /dev/shm may be another one; its queue is here all the same. */
+		if (errno == ENOENT && names->queues)
+			mq_unlink(queue);
 		return;
+	}
 	if (!flock(fd, LOCK_EX | LOCK_NB) && is_of_session(fd, names->session)) {
 		int again = shm_open(shm, O_RDONLY, 0);
 
 		if (again >= 0 && !fstat(fd, &held) && !fstat(again, &named) &&
 		    held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
-			snprintf(queue, sizeof(queue), "/new_publisher@%d", names->pid);
 			if (names->queues)
 				mq_unlink(queue);
 			shm_unlink(shm);
@@ -78,7 +88,7 @@ void names_remove(const struct names *names)
 
 void member_end(struct member *member, bool in_order)
 {
-	struct member **at = &agnocastd.members;
+	struct member **at = bucket_of(member->pid);
 
 	agk_session_end(member->session, false);
 	if (!in_order) {
@@ -91,7 +101,7 @@ void member_end(struct member *member, bool in_order)
 	*at = member->next;
 	watch_remove(&member->watch);
 	if (member->area_fd >= 0)
-		close(member->area_fd);
+		corpse_add(member->world, member->session->id, member->area_fd);
 	agk_session_free(member->session);
 	world_put(member->world);
 	member->next = dead_members;
@@ -206,13 +216,14 @@ static void member_drop(struct member *member)
 /* It has its session: from now on it ends by itself. */
 static int member_settle(struct member *member)
 {
+	struct member **bucket = bucket_of(member->pid);
 	int ret = watch_add(&member->watch);
 
 	if (ret)
 		return ret;
 	world_get(member->world);
-	member->next = agnocastd.members;
-	agnocastd.members = member;
+	member->next = *bucket;
+	*bucket = member;
 	return 0;
 }
 
@@ -277,15 +288,24 @@ int member_ready(struct member *member, int fd)
 	return ret;
 }
 
-int member_open_area(struct world *world, u64 session)
+static struct member *member_with(const struct world *world, u64 session)
 {
 	struct member *member;
+	u32 i;
+
+	for (i = 0; i < MEMBER_BUCKETS; i++)
+		for (member = agnocastd.members[i]; member; member = member->next)
+			if (member->world == world && member->session->id == session)
+				return member;
+	return NULL;
+}
+
+int member_open_area(struct world *world, u64 session)
+{
+	struct member *member = member_with(world, session);
 	char path[32];
 	int fd;
 
-	for (member = agnocastd.members; member; member = member->next)
-		if (member->world == world && member->session->id == session)
-			break;
 	if (!member || member->area_fd < 0)
 		return -ENOENT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", member->area_fd);

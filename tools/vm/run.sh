@@ -21,7 +21,8 @@
 #
 # The guest sees the host's root at the same paths, read-only over 9p under an
 # overlay in memory: what it writes is gone with it.  /dev, /dev/shm,
-# /dev/mqueue, /proc, /sys, /run, /tmp and /var/tmp are its own.  Commands get BUILD, AGNOCAST_VM (the kernel, as above), AGNOCAST_MODULE, AGNOCAST_OUT.
+# /dev/mqueue, /proc, /sys, /run, /tmp and /var/tmp are its own.  Commands get
+# BUILD, AGNOCAST_VM (the kernel, as above), AGNOCAST_MODULE, AGNOCAST_OUT.
 #
 # In $BUILD/vm/KERNEL: log (console), result (verdict), out, counts (shell
 # assignments: passed failed skipped verdict seconds).
@@ -173,8 +174,10 @@ boot()
 		${VM_QEMU:-}
 }
 
-# An overloaded host may not stall the guest into a panic; heap corruption shows.
+# An overloaded host may not stall the guest into a panic, nor talk it out of the
+# TSC (without it each clock_gettime() is a system call); heap corruption shows.
 append="console=ttyS0 quiet panic=-1 panic_on_warn=1 oops=panic log_buf_len=4M"
+append="$append tsc=reliable clocksource=tsc"
 append="$append rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=60"
 append="$append mitigations=off slub_debug=FZPU,kmalloc-*,agnocast*"
 append="$append ${VM_APPEND:-}"
@@ -240,7 +243,7 @@ run_kernel()
 	mkdir -p "$dir"
 	# Two runs at a time would mix their logs; the lock goes with the VM.
 	exec 8>"$dir/.run-lock"
-	flock 8
+	flock -n 8 || { echo "$1: waiting for another run in $dir" >&2; flock 8; }
 
 	[ -z "$module" ] || "$here/build-module.sh" "$1"
 	rm -f "$dir/log" "$dir/result" "$dir/out" "$dir/counts"
