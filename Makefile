@@ -9,7 +9,7 @@
 # make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
 # make vm-demo    the demo on /dev/agnocast in QEMU
 # make vm-shell   a shell in QEMU with the module loaded
-# make module     build kernel/agnocast.ko for KDIR
+# make module     build build/module/kernel/agnocast.ko for KDIR
 # make clean      remove build/
 #
 # V=1 shows commands, BUILD= is where output goes, KDIR= picks the kernel tree.
@@ -46,6 +46,7 @@ examples: lib
 demo:
 	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) all
+	$(Q)! [ -d "$(KDIR)" ] || $(MAKE) module || echo "demo: the module does not build here"
 	$(Q)SECONDS_TO_RUN=$(SECONDS) RATE=$(RATE) PCD="$(PCD)" tools/demo.sh
 
 test:
@@ -63,8 +64,11 @@ test-programs: lib
 integration: all test-programs
 	$(Q)tests/integration/native.sh
 
+# Kbuild writes beside its sources, so it gets a copy.
 module:
-	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kernel modules
+	$(Q)mkdir -p $(BUILD)/module
+	$(Q)cp -ru kernel include $(BUILD)/module/
+	$(Q)$(MAKE) -C $(KDIR) M=$(BUILD)/module/kernel modules
 
 VM_NEEDS := all test-programs
 include tools/vm/vm.mk
