@@ -160,6 +160,10 @@ static int ioc_add(struct agk_session *session, u32 kind, void __user *argp)
 	add = memdup_user(argp, sizeof(*add));
 	if (IS_ERR(add))
 		return PTR_ERR(add);
+	/* There is no REJOIN here, so nothing that could have been before. */
+	ret = -EINVAL;
+	if (add->again)
+		goto out;
 	room = min_t(u64, add->peers_len / sizeof(*peers), AGNOCAST_ENDPOINTS_MAX);
 	if (room) {
 		peers = kvcalloc(room, sizeof(*peers), GFP_KERNEL);

@@ -174,6 +174,9 @@ static void bad_pointers_change_nothing(void)
 	mprotect(locked, 4096, PROT_READ);
 	for (int i = 0; i < 600; i++)
 		REFUSED(ioctl(fd, AGNOCAST_PUBLISHER_ADD_CMD, locked), EFAULT);
+	add.again = 1;
+	REFUSED(ioctl(fd, AGNOCAST_PUBLISHER_ADD_CMD, &add), EINVAL);
+	add.again = 0;
 	CHECK(!ioctl(fd, AGNOCAST_PUBLISHER_ADD_CMD, &add));
 	CHECK(add.endpoint == 0);
 	shm_unlink(member.shm_name);
