@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* model.c - what agnocast-top knows: rates, percentiles, rows of the dead */
 
+#define _GNU_SOURCE
 #include "model.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+void model_out_of_memory(void)
+{
+	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
+	exit(EX_SOFTWARE);
+}
 
 void *model_array(void *array, size_t count, size_t size)
 {
@@ -15,10 +23,8 @@ void *model_array(void *array, size_t count, size_t size)
 
 	if (full) {
 		grown = reallocarray(array, count ? 2 * count : 16, size);
-		if (!grown) {
-			fputs("agnocast-top: out of memory\n", stderr);
-			exit(EX_SOFTWARE);
-		}
+		if (!grown)
+			model_out_of_memory();
 	}
 	memset(grown + count * size, 0, size);
 	return grown;
@@ -210,10 +216,8 @@ void model_sum_up(struct model *model, const struct model *before)
 		calloc(model->topics_count + 1, sizeof(*latencies));
 	bool *by_publisher = calloc(model->topics_count + 1, sizeof(*by_publisher));
 
-	if (!latencies || !by_publisher) {
-		fputs("agnocast-top: out of memory\n", stderr);
-		exit(EX_SOFTWARE);
-	}
+	if (!latencies || !by_publisher)
+		model_out_of_memory();
 	model->interval_ns = before ? since(model->mono_ns, before->mono_ns) : 0;
 	if (model->topics_count)
 		qsort(model->topics, model->topics_count, sizeof(*model->topics), by_topic);

@@ -134,6 +134,9 @@ struct model {
 	size_t topics_count, processes_count, endpoints_count, mappings_count, failures_count;
 };
 
+/* Ends the program (status 70). */
+void __attribute__((noreturn)) model_out_of_memory(void);
+
 /* calloc() and realloc() that end the program (status 70) rather than fail. */
 void *model_array(void *array, size_t count, size_t size);
 

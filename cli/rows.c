@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "cells.h"
 #include "format.h"
@@ -80,10 +79,8 @@ size_t *rows_sorted(const struct model *model, enum view view, struct order orde
 	struct sort_key *keys = calloc(count + 1, sizeof(*keys));
 	size_t *rows = calloc(count + 1, sizeof(*rows));
 
-	if (!keys || !rows) {
-		fputs("agnocast-top: out of memory\n", stderr);
-		exit(EX_SOFTWARE);
-	}
+	if (!keys || !rows)
+		model_out_of_memory();
 	for (size_t i = 0; i < count; i++) {
 		keys[i].row = i;
 		fill_key(&keys[i], model, view, order);
