@@ -159,7 +159,7 @@ static void prepare(void)
 	pthread_mutex_lock(&fork_lock);
 	block_signals(&old);
 	now.signals = old;
-	now.member = start_state == START_MEMBER;
+	now.member = start_is_member();
 	if (now.member)
 		hide_files();
 	heap_fork_prepare();

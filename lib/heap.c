@@ -23,6 +23,7 @@
 
 #include "area.h"
 #include "jemalloc.h"
+#include "libc_heap.h"
 #include "raw.h"
 #include "start.h"
 
@@ -31,24 +32,19 @@
 #define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
 #define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
 
-/* libc's own, under names that nobody interposes. */
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void __libc_free(void *);
-extern void *__libc_memalign(size_t, size_t);
-
-/* Another name of our malloc that the dynamic linker does not redirect. */
+/* Other names of ours that the dynamic linker does not redirect. */
 extern void *heap_malloc(size_t size)
 	__attribute__((alias("malloc"), visibility("hidden"), malloc, nothrow, leaf,
 		       alloc_size(1), warn_unused_result));
+extern void heap_free(void *p)
+	__attribute__((alias("free"), visibility("hidden"), nothrow, leaf));
 
-bool heap_is_ours(void)
+bool heap_is_first(void)
 {
-	void *called = malloc, *ours = heap_malloc;
+	void *called[] = { malloc, free }, *ours[] = { heap_malloc, heap_free };
 
-	__asm__ ("" : "+r" (called), "+r" (ours));	/* not what the compiler knows of them */
-	return called == ours;
+	__asm__ ("" : "+m" (called), "+m" (ours));	/* not what the compiler knows of them */
+	return called[0] == ours[0] && called[1] == ours[1];
 }
 
 static inline bool in_area(const void *p)
@@ -56,14 +52,17 @@ static inline bool in_area(const void *p)
 	return (uintptr_t)p - area_heap_base < area_heap_size;
 }
 
-/* Is the heap jemalloc's? Joins at the first call. */
+/*
+ * Is the heap jemalloc's? Joins at the first call, but for a sanitizer's
+ * runtime, whose own start is no time for that: there the API does it.
+ */
 static inline bool shared(void)
 {
 	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
 
-	if (__builtin_expect(state == START_NOT_YET, 0))
+	if (__builtin_expect(state == START_NOT_YET, 0) && !libc_heap_is_sanitized())
 		state = start_once();
-	return state == START_MEMBER || state == START_CHILD;
+	return state >= START_MEMBER;
 }
 
 static void *no_memory(void)
@@ -80,7 +79,7 @@ static inline size_t at_least(size_t size)
 
 EXPORT void *malloc(size_t size)
 {
-	return shared() ? aj_malloc(at_least(size)) : __libc_malloc(size);
+	return shared() ? aj_malloc(at_least(size)) : libc_malloc(size);
 }
 
 /*
@@ -99,7 +98,7 @@ EXPORT void *calloc(size_t count, size_t size)
 	size_t bytes;
 
 	if (!shared() || is_thread_data(count, size, (uintptr_t)__builtin_return_address(0)))
-		return __libc_calloc(count, size);
+		return libc_calloc(count, size);
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return no_memory();
 	return aj_calloc(1, at_least(bytes));
@@ -110,7 +109,7 @@ EXPORT void free(void *p)
 	if (in_area(p))
 		aj_free(p);
 	else
-		__libc_free(p);
+		libc_free(p);
 }
 
 /* @p is libc's: its size is libc's secret, so libc resizes it before the copy. */
@@ -120,13 +119,13 @@ static void *adopt(void *p, size_t size)
 
 	if (!copy)
 		return no_memory();
-	resized = __libc_realloc(p, size);
+	resized = libc_realloc(p, size);
 	if (!resized) {
 		aj_free(copy);
 		return no_memory();
 	}
 	memcpy(copy, resized, size);
-	__libc_free(resized);
+	libc_free(resized);
 	return copy;
 }
 
@@ -137,7 +136,7 @@ EXPORT void *realloc(void *p, size_t size)
 	if (!p)
 		return malloc(size);
 	if (!in_area(p) && (!shared() || !size))
-		return __libc_realloc(p, size);
+		return libc_realloc(p, size);
 	if (!size) {
 		aj_free(p);
 		return NULL;
@@ -163,7 +162,7 @@ static void *aligned(size_t alignment, size_t size)
 	void *p = NULL;
 
 	if (!shared())
-		return __libc_memalign(alignment, size);
+		return libc_memalign(alignment, size);
 	if (alignment < sizeof(void *))
 		alignment = sizeof(void *);
 	if (aj_posix_memalign(&p, alignment, size ? size : 1))

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-/* Is the malloc that this program calls the one in this library? */
-bool heap_is_ours(void);
+/* Are the malloc and free that this program calls those of this library? */
+bool heap_is_first(void);
 
 /* jemalloc's own fork handlers; nothing before its first use. */
 void heap_fork_prepare(void);

@@ -11,6 +11,8 @@ HEAP_SRCS := \
 	fork.c \
 	heap.c \
 	heap_os.c \
+	host.c \
+	maps.c \
 	shmfile.c \
 	start.c \
 	window.c \

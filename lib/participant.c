@@ -268,9 +268,10 @@ int participant_enter(void)
 	int saved = errno, ret;
 
 	log_enable();
-	if (start_once() != START_MEMBER || !participant_is_alive()) {
+	ret = start_status();
+	if (ret || !participant_is_alive()) {
 		log_line(AGNOCAST_LOG_ERROR, "%s", start_reason());
-		return start_status();
+		return ret ? ret : -ECHILD;
 	}
 	pthread_mutex_lock(&self.lock);
 	ret = self.entered ? 0 : enter_first();

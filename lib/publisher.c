@@ -20,6 +20,7 @@
 
 #include "area.h"
 #include "clock.h"
+#include "foreign.h"
 #include "log.h"
 #include "participant.h"
 #include "ring.h"
@@ -356,9 +357,8 @@ int agnocast_publisher_publish(struct agnocast_publisher *pub, void *message, ui
 	if (!participant_is_alive())
 		return -ECHILD;
 	if (!area_owns_heap(message, 1)) {
-		log_line(AGNOCAST_LOG_ERROR, "publish: %p is not in this process's shared "
-			 "heap; allocate the message with malloc or new, not on the stack "
-			 "and not as a static", message);
+		if (!atomic_exchange(&pub->told_foreign, true))
+			foreign_tell(pub->add.topic, message);
 		return -EFAULT;
 	}
 	pthread_mutex_lock(&pub->lock);
@@ -398,7 +398,7 @@ static int check_options(const struct agnocast_publisher_options *options,
 static void call_free(void *message, void *arg)
 {
 	(void)arg;
-	free(message);
+	agnocast_free(message);
 }
 
 static int create_ring(struct agnocast_publisher *pub,

@@ -9,6 +9,7 @@
 #define AGNOCAST_PUBLISHER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <agnocast/agnocast.h>
 #include <agnocast/layout.h>
@@ -53,6 +54,7 @@ struct agnocast_publisher {
 	uint32_t retired_count, retired_room;
 	uint32_t *claims;		/* scratch for a scan */
 	uint32_t claims_room;
+	atomic_bool told_foreign;	/* the log has heard why a message was refused */
 	bool	withdrawn;		/* destroyed by the user; readers drain */
 	uint64_t withdrawn_ns;
 	struct agnocast_publisher *next;	/* participant lock */

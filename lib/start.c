@@ -21,7 +21,7 @@
 #include "area.h"
 #include "config.h"
 #include "fork.h"
-#include "heap.h"
+#include "host.h"
 #include "raw.h"
 #include "window.h"
 
@@ -53,21 +53,6 @@ static int say(int err, const char *text)
 {
 	snprintf(reason, sizeof(reason), "%s", text);
 	return err;
-}
-
-/* Whose malloc would we be? -ENOTSUP: not this program's. */
-static int check_host(char *const *env)
-{
-	const char *preload = config_get(env, "LD_PRELOAD");
-
-	if (!heap_is_ours())
-		return say(-ENOTSUP, "this program's malloc is not libagnocast's: it brings its "
-			   "own malloc (linked in, or a sanitizer's), or loaded the library too "
-			   "late (preload it)");
-	if (preload && strstr(preload, "/vgpreload_"))
-		return say(-ENOTSUP, "this program runs under valgrind, which replaces malloc: "
-			   "run it without");
-	return 0;
 }
 
 static int check_version(struct agnocast_version *version)
@@ -214,14 +199,18 @@ static enum start_state join(void)
 	if (getauxval(AT_SECURE))
 		config.registry = NULL;		/* not what an unprivileged caller says */
 	if (!ret)
-		ret = check_host(env);
+		ret = host_check(env, reason, sizeof(reason));
 	if (!ret)
 		ret = join_registry(&config, env);
 	if (!ret) {
 		dump_heap();
 		member_pid = raw_call(SYS_getpid);
-		reason[0] = 0;
-		return START_MEMBER;
+		if (host_heap_is_ours()) {
+			reason[0] = 0;
+			return START_MEMBER;
+		}
+		say(0, host_heap_reason());
+		return START_GUEST;
 	}
 	status = ret;
 	if (config.strict) {
@@ -289,11 +278,20 @@ void start_settle(void)
 		gate_wait();
 }
 
+bool start_is_member(void)
+{
+	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
+
+	return state == START_MEMBER || state == START_GUEST;
+}
+
 int start_status(void)
 {
 	switch (start_once()) {
+	case START_GUEST:
 	case START_MEMBER:
 		return 0;
+	case START_GUEST_CHILD:
 	case START_CHILD:
 		return -ECHILD;
 	default:
@@ -327,7 +325,8 @@ void start_become_child(void)
 	registry_client_forget(&registry);
 	say(-ECHILD, "this process was forked from a member of Agnocast and has a private "
 	    "copy of its heap: exec a program, which joins anew");
-	__atomic_store_n(&start_state, START_CHILD, __ATOMIC_RELEASE);
+	__atomic_store_n(&start_state, start_state == START_GUEST ? START_GUEST_CHILD :
+			 START_CHILD, __ATOMIC_RELEASE);
 }
 
 /* First of all constructors (-z initfirst), so that our fork handlers are innermost. */
@@ -343,7 +342,7 @@ __attribute__((constructor)) static void begin(void)
 /* Last of all destructors. The heap stays usable: others may still free. */
 __attribute__((destructor)) static void end(void)
 {
-	if (start_state != START_MEMBER || raw_call(SYS_getpid) != member_pid)
+	if (!start_is_member() || raw_call(SYS_getpid) != member_pid)
 		return;
 	start_run_hook(HOOK_EXIT);
 	area_unlink();

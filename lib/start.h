@@ -17,11 +17,14 @@
 /* Open while this process is a member. */
 extern struct registry_client registry;
 
+/* From START_MEMBER on malloc serves from the area, from START_GUEST on there is one. */
 enum start_state {
 	START_NOT_YET,
-	START_MEMBER,	/* own_area is there */
-	START_ALONE,	/* libc's heap; start_reason() says why */
-	START_CHILD,	/* forked from a member: private copy of its heap, not a member */
+	START_ALONE,		/* no member; start_reason() says why */
+	START_GUEST,		/* a member whose malloc is not ours */
+	START_GUEST_CHILD,
+	START_MEMBER,
+	START_CHILD,		/* forked: private copy of the area, not a member */
 };
 
 extern enum start_state start_state;
@@ -29,7 +32,12 @@ extern enum start_state start_state;
 /* Joins if that was not tried yet. Idempotent, thread-safe, allocates nothing. */
 enum start_state start_once(void);
 
-/* 0 if a member, else the -errno and sentence for every API call. */
+bool start_is_member(void);
+
+/*
+ * 0 if a member, else the -errno and sentence for every API call. Of a guest
+ * the sentence says what it can do.
+ */
 int start_status(void);
 const char *start_reason(void);
 

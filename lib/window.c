@@ -20,10 +20,10 @@
 #include <agnocast/layout.h>
 #include <uapi/agnocast.h>
 
+#include "maps.h"
 #include "raw.h"
 
 #define RESERVE_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-#define MAPS_LINE	512
 
 struct window window;
 
@@ -32,17 +32,17 @@ static size_t mapped[AGNOCAST_SESSIONS_MAX];	/* window_lock; bytes of each peer'
 
 static int map_at(uintptr_t address, size_t len, int prot, int flags, int fd, off_t offset)
 {
-	int saved = errno;
-	void *got = mmap((void *)address, len, prot, flags, fd, offset);
-	int ret = got == MAP_FAILED ? -errno : 0;
+	/* Not libc's: sanitizers make shadow for what goes through that. */
+	long got = raw_call(SYS_mmap, address, len, prot, flags, fd, offset);
 
+	if (got < 0 && got > -4096)
+		return (int)got;
 	/* A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a mere hint. */
-	if (!ret && got != (void *)address) {
-		munmap(got, len);
-		ret = -EEXIST;
+	if ((uintptr_t)got != address) {
+		raw_call(SYS_munmap, got, len);
+		return -EEXIST;
 	}
-	errno = saved;
-	return ret;
+	return 0;
 }
 
 /* Never dumped: there is nothing in it, and the kernel knows. */
@@ -51,56 +51,16 @@ static int map_nothing(uintptr_t address, size_t len, int how)
 	return map_at(address, len, PROT_NONE, RESERVE_FLAGS | how, -1, 0);
 }
 
-/* If this line of /proc/self/maps overlaps [from, to): its name, else NULL. */
-static const char *in_the_way(char *line, uintptr_t from, uintptr_t to,
-			      uintptr_t *start, uintptr_t *end)
-{
-	char *at = line;
-
-	*start = strtoull(at, &at, 16);
-	*end = strtoull(at + (*at == '-'), &at, 16);
-	if (*end <= from || *start >= to)
-		return NULL;
-	for (int field = 0; field < 4 && at; field++)	/* perms offset dev inode */
-		at = strchr(at + 1, ' ');
-	while (at && *at == ' ')
-		at++;
-	return at && *at ? at : "anonymous memory";
-}
-
 /* Name the first mapping in [from, to). */
 static void describe_obstacle(uintptr_t from, uintptr_t to, char *why, size_t len)
 {
-	char buf[MAPS_LINE * 4], *line, *newline;
-	uintptr_t start = 0, end = 0;
-	const char *name = NULL;
-	int fd = raw_open("/proc/self/maps", O_RDONLY, 0);
-	size_t have = 0;
-	long got;
+	struct mapping found = { .name = "something" };
 
-	while (!name && fd >= 0 && (got = raw_read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
-		have += (size_t)got;
-		buf[have] = 0;
-		line = buf;
-		while (!name && (newline = strchr(line, '\n'))) {
-			*newline = 0;
-			name = in_the_way(line, from, to, &start, &end);
-			if (!name)
-				line = newline + 1;
-		}
-		if (!name) {
-			have -= (size_t)(line - buf);
-			memmove(buf, line, have);
-			if (have == sizeof(buf) - 1)
-				have = 0;	/* a monster of a line: its tail will not parse */
-		}
-	}
-	if (fd >= 0)
-		raw_close(fd);
-	snprintf(why, len, "addresses 0x%" PRIxPTR "-0x%" PRIxPTR " are needed, but %.200s lies "
-		 "at 0x%" PRIxPTR "-0x%" PRIxPTR ": give the registry another window "
-		 "(window_base), the same for the whole host",
-		 from, to, name ? name : "something", start, end);
+	maps_find(from, to, &found);
+	snprintf(why, len, "addresses 0x%" PRIxPTR "-0x%" PRIxPTR " are needed, but %s lies "
+		 "at 0x%" PRIxPTR "-0x%" PRIxPTR ": give the registry another window, the same "
+		 "for the whole host (agnocastd --window-base, or the module's parameter "
+		 "window_base)", from, to, found.name, found.from, found.to);
 }
 
 static bool address_space_is_limited(void)
@@ -133,7 +93,8 @@ int window_reserve(uintptr_t base, size_t area_size, uint32_t areas,
 		ret = 0;		/* each mapping on its own, then */
 	} else if (ret) {
 		snprintf(why, len, "addresses 0x%" PRIxPTR "-0x%" PRIxPTR " cannot be had "
-			 "here (%s): give the registry another window (window_base)",
+			 "here (%s): give the registry another window (agnocastd "
+			 "--window-base, or the module's parameter window_base)",
 			 base, base + bytes, strerrordesc_np(-ret));
 	}
 	return ret;

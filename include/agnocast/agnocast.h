@@ -50,7 +50,7 @@ struct agnocast_subscription;
  * @node:	shown to observers, at most 63 bytes; NULL is allowed
  * @destroy:	called once for each message that nobody needs any more, in
  *		this process, from whichever thread published, closed the publisher or
- *		does the library's housekeeping, with no lock held; NULL means free()
+ *		does the library's housekeeping, with no lock held; NULL means agnocast_free()
  * @arg:	passed to @destroy
  */
 struct agnocast_publisher_options {
@@ -125,19 +125,50 @@ struct agnocast_subscription_stats {
 /**
  * agnocast_status() - is this process part of Agnocast, and if not, why
  *
- * Return: 0 if its heap lies in shared memory and it has a session; else the
- * -errno that every call below will return, for which agnocast_reason() has
- * the sentence. Never blocks.
+ * Return: 0 if it has shared memory and a session; else the -errno that every
+ * call below will return, for which agnocast_reason() has the sentence. Never
+ * blocks.
  */
 AGNOCAST_API int agnocast_status(void);
 
 /**
  * agnocast_reason() - why agnocast_status() is not 0, and the remedy
  *
- * Return: a sentence that names the value at fault; "" if all is well. The
- * string is constant from the first call on and is never freed.
+ * Return: a sentence that names the value at fault; "" if all is well. With
+ * status 0 a sentence means that malloc is not this library's (a program with a
+ * malloc of its own, AddressSanitizer): the process can subscribe, and publish
+ * what agnocast_alloc() gives. The string is constant from the first call on
+ * and is never freed.
  */
 AGNOCAST_API const char *agnocast_reason(void);
+
+/**
+ * agnocast_alloc() - memory that can be published, whosever malloc is
+ * @size:	bytes; 0 gives a block of its own, too
+ *
+ * From this process's shared heap, aligned as malloc aligns. Where malloc is
+ * this library's, the two are the same heap, and either free may follow.
+ * Elsewhere the block must go back by agnocast_free(), and realloc() must not
+ * see it. Works in a forked child, too, in its private copy of the heap.
+ *
+ * Return: NULL on failure, and then errno is ENOMEM or what agnocast_status()
+ * says. Where it succeeds, errno is left alone.
+ */
+AGNOCAST_API void *agnocast_alloc(size_t size);
+
+/**
+ * agnocast_alloc_aligned() - as agnocast_alloc(), at a multiple of @alignment
+ * @alignment:	a power of two, else NULL with errno EINVAL
+ */
+AGNOCAST_API void *agnocast_alloc_aligned(size_t alignment, size_t size);
+
+/**
+ * agnocast_free() - give back what agnocast_alloc() gave; NULL is allowed
+ *
+ * What lies outside of the shared heap goes to free(), so that code need not
+ * know how a block was made.
+ */
+AGNOCAST_API void agnocast_free(void *p);
 
 /**
  * agnocast_publisher_create() - announce a publisher on a topic
@@ -158,7 +189,8 @@ AGNOCAST_API int agnocast_publisher_create(const char *topic,
 
 /**
  * agnocast_publisher_publish() - hand a message over to the readers of the topic
- * @message:	an object in this process's heap (from malloc, new, ...); it
+ * @message:	an object in this process's shared heap (from malloc, new, ..., or
+ *		from agnocast_alloc() where malloc is not this library's); it
  *		belongs to the library from now on, and must not change
  * @bytes:	its size, for statistics; readers get it as .bytes
  *
@@ -167,7 +199,8 @@ AGNOCAST_API int agnocast_publisher_create(const char *topic,
  * that nobody holds are destroyed before this returns.
  *
  * Return: 0; -EFAULT @message is not in this process's shared heap: nothing
- * changed, and the message is still the caller's; -ENOBUFS readers hold too
+ * changed, the message is still the caller's, and the log hears once for each
+ * publisher in whose memory it lies; -ENOBUFS readers hold too
  * many messages, or a new reader is not mapped yet: still the caller's;
  * -ECHILD in a forked child.
  */

@@ -28,8 +28,10 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -85,8 +87,8 @@ inline const char *publish_remedy(int err)
 {
 	switch (err) {
 	case -EFAULT:
-		return "the message is not in this process's shared heap: make it with loan() or new, "
-		       "in a process that has libagnocast linked or preloaded";
+		return *agnocast_reason() ? agnocast_reason() :
+		       "the message is not in this process's shared heap: make it with loan() or new";
 	case -ENOBUFS:
 		return "readers hold too many messages, or a new one is not mapped yet: try again later";
 	case -ECHILD:
@@ -145,6 +147,64 @@ struct subscription_handle {
 };
 
 } // namespace detail
+
+/**
+ * allocator<T> - puts the memory of a container into the shared heap
+ *
+ * Only needed where malloc is not libagnocast's (agnocast_reason() says so):
+ * in programs with a malloc of their own, and under AddressSanitizer.
+ * Elsewhere std::allocator does the same. Throws std::bad_alloc.
+ */
+template <class T>
+struct allocator {
+	using value_type = T;
+
+	allocator() noexcept = default;
+	template <class U>
+	allocator(const allocator<U> &) noexcept {}
+
+	[[nodiscard]] T *allocate(std::size_t n)
+	{
+		if (n > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T))
+			throw std::bad_array_new_length();
+		void *p = agnocast_alloc_aligned(alignof(T), n * sizeof(T));
+		if (!p)
+			throw std::bad_alloc();
+		return static_cast<T *>(p);
+	}
+	void deallocate(T *p, std::size_t) noexcept { agnocast_free(p); }
+
+	template <class U>
+	bool operator==(const allocator<U> &) const noexcept { return true; }
+	template <class U>
+	bool operator!=(const allocator<U> &) const noexcept { return false; }
+};
+
+/** Ends an object that make_message() made. */
+template <class T>
+struct deleter {
+	void operator()(T *object) const noexcept
+	{
+		object->~T();
+		agnocast_free(object);
+	}
+};
+
+/** An object in the shared heap, by agnocast_alloc(). Throws std::bad_alloc. */
+template <class T, class... Args>
+std::unique_ptr<T, deleter<T>> make_message(Args &&...args)
+{
+	struct give_back {
+		void operator()(void *p) const noexcept { agnocast_free(p); }
+	};
+	std::unique_ptr<void, give_back> memory(agnocast_alloc_aligned(alignof(T), sizeof(T)));
+
+	if (!memory)
+		throw std::bad_alloc();
+	T *object = ::new (memory.get()) T(std::forward<Args>(args)...);
+	(void)memory.release();
+	return std::unique_ptr<T, deleter<T>>(object);
+}
 
 template <class T> class subscription;
 
@@ -212,10 +272,19 @@ private:
  * publisher<T> - publishes objects of type T on a topic
  *
  * Move-only. publish() and loan() may be called from several threads at once.
+ * Where malloc is not libagnocast's, messages come from make_message(): name
+ * publisher<T, agnocast::deleter<T>>, whose loan() does that.
  */
-template <class T>
+template <class T, class Delete = std::default_delete<T>>
 class publisher : detail::message_type<T> {
+	static_assert(std::is_same_v<Delete, std::default_delete<T>> ||
+		      std::is_same_v<Delete, deleter<T>>,
+		      "messages are made with new, or with agnocast::make_message()");
+
 public:
+	/** A message before it is published. */
+	using owned = std::unique_ptr<T, Delete>;
+
 	/**
 	 * Announce a publisher on @topic.
 	 *
@@ -250,9 +319,12 @@ public:
 
 	/** Make a message in the shared heap, from T's constructor arguments. */
 	template <class... Args>
-	std::unique_ptr<T> loan(Args &&...args) const
+	owned loan(Args &&...args) const
 	{
-		return std::make_unique<T>(std::forward<Args>(args)...);
+		if constexpr (std::is_same_v<Delete, deleter<T>>)
+			return make_message<T>(std::forward<Args>(args)...);
+		else
+			return std::make_unique<T>(std::forward<Args>(args)...);
 	}
 
 	/**
@@ -265,7 +337,7 @@ public:
 	 * Throws std::system_error as agnocast_publisher_publish() fails; then
 	 * nothing was published, and @message still owns its object.
 	 */
-	void publish(std::unique_ptr<T> &&message, uint64_t bytes = sizeof(T))
+	void publish(owned &&message, uint64_t bytes = sizeof(T))
 	{
 		const std::error_code ec = try_publish(message, bytes);
 
@@ -275,7 +347,7 @@ public:
 	}
 
 	/** As publish(), but the error is returned: ENOBUFS is worth another try. */
-	[[nodiscard]] std::error_code try_publish(std::unique_ptr<T> &message,
+	[[nodiscard]] std::error_code try_publish(owned &message,
 						  uint64_t bytes = sizeof(T)) noexcept
 	{
 		const int err = message ? agnocast_publisher_publish(pub_, message.get(), bytes)
@@ -298,7 +370,7 @@ public:
 	const std::string &topic() const noexcept { return topic_; }
 
 private:
-	static void destroy(void *message, void *) { delete static_cast<T *>(message); }
+	static void destroy(void *message, void *) { Delete{}(static_cast<T *>(message)); }
 
 	agnocast_publisher *pub_ = nullptr;
 	std::string topic_;

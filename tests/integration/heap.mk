@@ -1,11 +1,31 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# heap.mk - programs that heap.sh runs under LD_PRELOAD; none is linked with the library
+# heap.mk - programs that heap.sh runs under LD_PRELOAD; none is linked with the
+# library, but for those that speak its API
 
 HEAP_PROGRAMS := heap_family heap_fork heap_join heap_limits heap_ownmalloc heap_spawn \
 	heap_threads
-PROGRAMS += $(HEAP_PROGRAMS)
+PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest
 
 # No malloc of a test may be optimised away, whatever it asks for.
 $(HEAP_PROGRAMS:%=$(OUT)/%): $(OUT)/%: %.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< -lpthread -ldl
+
+$(OUT)/heap_deepbind: heap_deepbind.c $(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< $(AGNOCAST)
+
+$(OUT)/heap_plugin.so: heap_plugin.c | $(OUT)
+	$(CC) $(ALL_CFLAGS) -fno-builtin -fPIC -shared -o $@ $<
+
+# Plain, and by each sanitizer of each compiler: heap_guest.gcc.address, ...
+GUEST_FLAGS := -std=c++17 -g -Wall -Wextra -Werror -I../../include
+SANITIZED := g++.address g++.thread clang++.address clang++.thread clang++.memory
+PROGRAMS += $(SANITIZED:%=heap_guest.%)
+
+$(OUT)/heap_guest: heap_guest.cpp ../../include/agnocast/agnocast.hpp \
+		$(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CXX) $(GUEST_FLAGS) -o $@ $< $(AGNOCAST)
+
+$(OUT)/heap_guest.%: heap_guest.cpp ../../include/agnocast/agnocast.hpp \
+		$(BUILD)/lib/libagnocast.so | $(OUT)
+	$(basename $*) $(GUEST_FLAGS) -fsanitize=$(patsubst .%,%,$(suffix $*)) -o $@ $< $(AGNOCAST)

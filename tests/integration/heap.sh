@@ -112,7 +112,8 @@ joining()
 	AGNOCAST_REGISTRY=unix:$work/nobody says needs_a_registry '^-[0-9]+ .*nobody' ours "$join"
 	AGNOCAST_PREFAULT=2 says refuses_a_bad_switch '^-22 AGNOCAST_PREFAULT="2"' ours "$join"
 	says refuses_a_taken_window '^-17 .*anonymous memory lies at' ours "$join" take
-	says keeps_away_from_another_malloc '^-95 .*its own malloc' ours "$programs/heap_ownmalloc"
+	says another_malloc_makes_a_guest "^0 .*malloc is not libagnocast's.*agnocast_alloc" \
+		ours "$programs/heap_ownmalloc"
 	says joins_under_a_limit_on_addresses '^0 $' \
 		bash -c 'ulimit -v 40000000; LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$join"
 	says refuses_a_small_limit_on_addresses '^-12 .*ulimit -v' \
@@ -163,6 +164,35 @@ silence()
 	out=$(MEMPOOL_SIZE=abc ours ls -d / 2>&1; AGNOCAST_REGISTRY=unix:/nowhere ours ls -d / 2>&1
 		env -u MEMPOOL_SIZE LD_PRELOAD="$AGNOCAST_LIB" ls -d / 2>&1)
 	[ "$out" = $'/\n/\n/' ] && ok bystander_is_silent || not_ok bystander_is_silent "$out"
+}
+
+# --- programs whose malloc is not ours
+
+# guest NAME [ENVIRONMENT...] - heap_guest NAME, all of it, with that environment
+guest()
+{
+	local name=$1 reason=$2
+	shift 2
+	env "$@" timeout 100 "$programs/heap_guest$name" all "$reason" >"$work/out" 2>&1
+	lines "$work/out" $? "guest$name" "guest${name}_"
+}
+
+guests()
+{
+	local asan="malloc is AddressSanitizer's" first
+	first="LD_PRELOAD=$(gcc -print-file-name=libasan.so) $AGNOCAST_LIB"
+	guest "" ""
+	guest .g++.address "$asan"
+	guest .g++.address "$asan" "$first"
+	guest .g++.address "$asan" ASAN_OPTIONS=verify_asan_link_order=0 "LD_PRELOAD=$AGNOCAST_LIB"
+	guest .clang++.address "$asan"
+	guest .clang++.address "$asan" "LD_PRELOAD=$AGNOCAST_LIB"
+	for name in g++.thread clang++.thread; do
+		says "$name" '^-95 .*ThreadSanitizer' "$programs/heap_guest.$name" status
+		says "$name.preloaded" '^-95 .*ThreadSanitizer' ours "$programs/heap_guest.$name" status
+	done
+	says clang++.memory '^-95 .*MemorySanitizer' "$programs/heap_guest.clang++.memory" status
+	program heap_deepbind "$programs/heap_plugin.so"
 }
 
 # --- limits
@@ -261,6 +291,7 @@ if [ -n "${AGNOCAST_VM:-}" ]; then
 	skip heap_at_large "the kernel has no part in it; see the native run"
 else
 	family
+	guests
 	limits
 	program heap_threads
 	program heap_spawn
