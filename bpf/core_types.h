@@ -24,8 +24,19 @@ struct path {
 	struct dentry *dentry;
 } CORE;
 
+struct super_block {
+	unsigned long s_magic;
+} CORE;
+
+struct inode {
+	struct super_block *i_sb;
+	long long i_size;
+} CORE;
+
 struct file {
 	struct path f_path;
+	struct inode *f_inode;
+	unsigned int f_mode;
 } CORE;
 
 struct fdtable {
@@ -35,14 +46,38 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+	unsigned int next_fd;
+} CORE;
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_end;
+	unsigned long vm_flags;
+	struct file *vm_file;
+} CORE;
+
+struct mm_struct {
+	unsigned long task_size;
+	unsigned long total_vm;
+	unsigned long locked_vm;
+	unsigned long def_flags;
+	int map_count;
+} CORE;
+
+struct rlimit {
+	unsigned long rlim_cur;
+	unsigned long rlim_max;
+};
+
+struct signal_struct {
+	struct rlimit rlim[16];
 } CORE;
 
 struct task_struct {
 	struct files_struct *files;
-} CORE;
-
-struct sigfault {
-	void *_addr;
+	struct mm_struct *mm;
+	struct signal_struct *signal;
+	int tgid;
 } CORE;
 
 union sifields {
@@ -55,6 +90,11 @@ struct kernel_siginfo {
 	int si_code;
 	union sifields _sifields;
 } CORE;
+
+/* An iterator's state is the kernel's; only its size counts. */
+struct bpf_iter_task_vma {
+	__u64 opaque[1];
+};
 
 #undef CORE
 

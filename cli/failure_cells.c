@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cause.h"
 #include "cells.h"
-#include "explain.h"
 #include "format.h"
 
 static const struct failure_row *at(const struct model *model, size_t row)
@@ -17,14 +17,13 @@ static const struct failure_row *at(const struct model *model, size_t row)
 
 void failure_error(char *out, size_t len, const struct failure_row *failure)
 {
-	const char *name = failure->is_signal ? sigabbrev_np(failure->error) : NULL;
+	const struct agnocast_event event = {
+		.call = failure->is_signal ? AGNOCAST_CALL_SIGNAL : AGNOCAST_CALL_MMAP,
+		.result = failure->is_signal ? failure->error : -failure->error,
+		.odd = failure->odd,
+	};
 
-	if (!failure->is_signal)
-		format_errno(out, len, failure->error);
-	else if (name)
-		snprintf(out, len, "SIG%s", name);
-	else
-		snprintf(out, len, "signal %d", failure->error);
+	cause_error(out, len, &event);
 }
 
 static void when(const struct model *model, size_t row, struct cell *cell)
@@ -94,11 +93,11 @@ const struct table failure_table = { columns, sizeof(columns) / sizeof(columns[0
 void failure_detail(char *line, const struct model *model, size_t row)
 {
 	const struct failure_row *failure = at(model, row);
-	char detail[sizeof(failure->detail)];
 
-	format_clean(detail, sizeof(detail), failure->detail);
-	snprintf(line, ROWS_LINE, "%s%s%s", detail, detail[0] ? "; " : "", explain(failure));
-	if (!line[0])
+	if (failure->why[0])
+		snprintf(line, ROWS_LINE, "%s%s%s", failure->why,
+			 failure->remedy[0] ? "; do: " : "", failure->remedy);
+	else
 		snprintf(line, ROWS_LINE, "%s", failure->is_signal ? strsignal(failure->error)
 								   : strerror(failure->error));
 }

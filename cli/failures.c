@@ -3,13 +3,25 @@
 
 #include "failures.h"
 
+#include "cause.h"
+
 #include <stdio.h>
 #include <string.h>
+
+static void explain(struct failure_row *row, const struct cause_case *failed)
+{
+	struct cause cause;
+
+	cause_find(&cause, failed);
+	row->cause = cause.id;
+	memcpy(row->why, cause.why, sizeof(row->why));
+	memcpy(row->remedy, cause.remedy, sizeof(row->remedy));
+}
 
 static bool is_same(const struct failure_row *a, const struct failure_row *b)
 {
 	return a->pid == b->pid && a->error == b->error && a->is_signal == b->is_signal &&
-	       a->address == b->address && a->length == b->length &&
+	       a->odd == b->odd && a->address == b->address && a->length == b->length &&
 	       !strcmp(a->call, b->call) && !strcmp(a->name, b->name);
 }
 
@@ -51,7 +63,35 @@ static void add_refused(struct failures *failures, const struct model *model,
 	snprintf(failure.name, sizeof(failure.name), "agnocast@%u", mapping->owner_pid);
 	memcpy(failure.comm, mapping->comm, sizeof(failure.comm));
 	if (!find(failures, &failure))
-		failures_add(failures, &failure);
+		explain(failures_add(failures, &failure), &(struct cause_case){
+			.machine = &(struct cause_machine){ 0 },
+			.failure = &(struct agnocast_failure){ .event = {
+				.call = AGNOCAST_CALL_REPORT, .result = -(int64_t)mapping->error,
+				.address = mapping->base, .length = mapping->size,
+				.pid = mapping->reader_pid,
+			} },
+			.captured = true,
+		});
+}
+
+void failures_add_traced(struct failures *failures, const struct cause_case *failed,
+			 uint64_t time_ns)
+{
+	const struct agnocast_event *event = &failed->failure->event;
+	struct failure_row failure = {
+		.time_ns = time_ns, .pid = event->pid, .call = cause_call(event->call),
+		.is_signal = event->call == AGNOCAST_CALL_SIGNAL, .odd = event->odd,
+		.address = event->address, .count = 1,
+	}, *row;
+
+	failure.error = failure.is_signal ? (int)event->result : cause_errno(event);
+	failure.length = event->call == AGNOCAST_CALL_IOCTL ? 0 : event->length;
+	memcpy(failure.comm, event->comm, sizeof(failure.comm));
+	snprintf(failure.name, sizeof(failure.name), "%.*s",
+		 (int)strnlen(event->name, sizeof(event->name)), event->name);
+	row = failures_add(failures, &failure);
+	if (!row->why[0])
+		explain(row, failed);
 }
 
 void failures_fill(struct failures *failures, struct model *model)

@@ -8,6 +8,7 @@
 #ifndef AGNOCAST_CLI_FAILURES_H
 #define AGNOCAST_CLI_FAILURES_H
 
+#include "cause.h"
 #include "model.h"
 
 struct failures {
@@ -18,6 +19,10 @@ struct failures {
 /* @failure->count is how many to add. Returns the row. */
 struct failure_row *failures_add(struct failures *failures,
 				 const struct failure_row *failure);
+
+/* What eBPF saw, at @time_ns (CLOCK_REALTIME), with its cause. */
+void failures_add_traced(struct failures *failures, const struct cause_case *failed,
+			 uint64_t time_ns);
 
 /* Refused mappings of @model become rows; then @model gets a copy of all rows. */
 void failures_fill(struct failures *failures, struct model *model);

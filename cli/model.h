@@ -22,7 +22,10 @@
 #define MODEL_FAILURES_MAX	256			/* the newest are kept */
 #define MODEL_SENTENCE		256			/* bytes of a message to the user */
 
-enum model_call { MODEL_SHM_OPEN, MODEL_MMAP, MODEL_MQ_OPEN, MODEL_MQ_SEND, MODEL_CALLS };
+enum model_call {
+	MODEL_SHM_OPEN, MODEL_TRUNCATE, MODEL_FALLOCATE, MODEL_MMAP, MODEL_MUNMAP,
+	MODEL_MQ_OPEN, MODEL_MQ_SEND, MODEL_MQ_RECEIVE, MODEL_IOCTL, MODEL_CALLS
+};
 
 /* Calls of one kind by one process, since the observer attached. */
 struct call_row {
@@ -107,7 +110,9 @@ struct failure_row {
 	bool		by_registry;
 	uint64_t	address, length;
 	char		name[48];	/* "agnocast@123" */
-	char		detail[160];	/* what is in the way; may be "" */
+	uint32_t	odd;		/* AGNOCAST_MOVED, AGNOCAST_OVERWROTE of bpf/events.h */
+	const char	*cause;		/* constant text; "" or NULL: not known */
+	char		why[MODEL_SENTENCE], remedy[MODEL_SENTENCE];	/* cleaned; may be "" */
 	uint64_t	count;
 };
 

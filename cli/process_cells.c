@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cause.h"
 #include "cells.h"
 #include "format.h"
 
@@ -191,7 +192,6 @@ char process_mark(const struct model *model, size_t row)
 
 static void detail_of_calls(char *line, size_t len, const struct process_row *process)
 {
-	static const char *const names[] = { "shm_open", "mmap", "mq_open", "mq_send" };
 	size_t used = 0;
 	char mean[16], max[16];
 
@@ -204,7 +204,7 @@ static void detail_of_calls(char *line, size_t len, const struct process_row *pr
 		format_ns(mean, sizeof(mean), (double)call->sum_ns / (double)call->calls);
 		format_ns(max, sizeof(max), (double)call->max_ns);
 		used += (size_t)snprintf(line + used, len - used, "; %s %llu/%llu mean %s max %s",
-					 names[i], (unsigned long long)call->calls,
+					 cause_call((uint32_t)i), (unsigned long long)call->calls,
 					 (unsigned long long)call->errors, mean, max);
 	}
 }

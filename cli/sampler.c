@@ -80,7 +80,7 @@ int sampler_refresh(struct sampler *sampler)
 	source_bpf_fill(sampler->bpf, now, sampler->before);
 	model_sum_up(now, sampler->before);
 	source_proc_permissions(now);
-	source_bpf_collect(sampler->bpf, &sampler->failures);
+	source_bpf_collect(sampler->bpf, sampler->now, &sampler->failures);
 	failures_fill(&sampler->failures, now);
 	return ret;
 }
@@ -116,7 +116,7 @@ bool sampler_wait(struct sampler *sampler, int input, uint64_t deadline_ns)
 		if (let_signals_in(sampler))
 			return true;
 		if (fds[1].revents)
-			source_bpf_collect(sampler->bpf, &sampler->failures);
+			source_bpf_collect(sampler->bpf, sampler->now, &sampler->failures);
 		if (fds[0].revents)
 			return !(fds[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 		now = sampler_clock();

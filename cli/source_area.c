@@ -175,3 +175,37 @@ void source_area_read(struct model *model)
 	for (size_t i = 0; i < model->processes_count; i++)
 		read_process(model, &model->processes[i], &next);
 }
+
+/* The rings are walked by their own counters, which are bounded by the file's control part. */
+static bool ring_holds(int fd, const struct endpoint_row *publisher, uint64_t address)
+{
+	struct agnocast_ring ring;
+	struct agnocast_entry entry;
+	uint64_t at = publisher->block + offsetof(struct agnocast_ring, entry);
+
+	if (!block_is_valid(publisher->block, sizeof(ring)) ||
+	    !read_at(fd, &ring, sizeof(ring), publisher->block) ||
+	    ring.instance != publisher->generation || !ring.capacity ||
+	    ring.capacity > 2 * AGNOCAST_DEPTH_MAX)
+		return false;
+	for (uint64_t i = 0; i < ring.capacity; i++, at += sizeof(entry)) {
+		if (!read_at(fd, &entry, sizeof(entry), at))
+			return false;
+		if (entry.seq && address >= entry.address && address - entry.address < entry.bytes)
+			return true;
+	}
+	return false;
+}
+
+bool source_area_holds(const struct process_row *owner, const struct endpoint_row *publisher,
+		       uint64_t address)
+{
+	struct process_row process = *owner;
+	struct agnocast_area area;
+	int fd = open_area(&process, &area);
+	bool holds = fd >= 0 && ring_holds(fd, publisher, address);
+
+	if (fd >= 0)
+		close(fd);
+	return holds;
+}

@@ -14,4 +14,8 @@
 /* For each listed process: its heap, and its endpoints' counters. */
 void source_area_read(struct model *model);
 
+/* True if a message that @publisher of @owner has or had in its ring holds @address. */
+bool source_area_holds(const struct process_row *owner, const struct endpoint_row *publisher,
+		       uint64_t address);
+
 #endif /* AGNOCAST_CLI_SOURCE_AREA_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * source_bpf.h - what eBPF counts: shm_open, mmap, mq_open, mq_send per process
+ * source_bpf.h - what eBPF counts: calls, errors and time of each process
  *
  * Where it may not run, agnocast-top shows the rest and one sentence why.
  */
@@ -23,8 +23,9 @@ void source_bpf_close(struct source_bpf *source);	/* NULL is allowed */
 /* Readable when failures wait; -1 for NULL. */
 int source_bpf_fd(const struct source_bpf *source);
 
-/* Take the failures that wait. */
-void source_bpf_collect(struct source_bpf *source, struct failures *failures);
+/* Take the failures that wait; @model tells whose memory a fault is in. */
+void source_bpf_collect(struct source_bpf *source, const struct model *model,
+			struct failures *failures);
 
 /*
  * Add the counts to the processes of @model, after model_carry_exited(); for

@@ -10,12 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct vma {
-	uint64_t	start, end;
-	char		perm[5];
-	char		name[96];	/* cut, if longer */
-};
-
 /* A zombie has no memory any more: it counts as gone. "PID (COMM) STATE ..." */
 bool source_proc_is_alive(uint32_t pid)
 {
@@ -137,23 +131,17 @@ void source_proc_permissions(struct model *model)
 	free(rows);
 }
 
-void source_proc_in_the_way(uint32_t pid, uint64_t address, uint64_t length,
-			    char *out, size_t len)
+bool source_proc_in_the_way(uint32_t pid, uint64_t address, uint64_t length, struct vma *vma)
 {
 	FILE *maps = open_maps(pid);
 	char *line = NULL;
 	size_t room = 0;
-	struct vma vma;
+	bool found = false;
 
-	out[0] = '\0';
-	while (maps && next_vma(maps, &line, &room, &vma)) {
-		if (vma.end <= address || vma.start >= address + length)
-			continue;
-		snprintf(out, len, "in the way: %" PRIx64 "-%" PRIx64 " %s %s",
-			 vma.start, vma.end, vma.perm, vma.name[0] ? vma.name : "no file");
-		break;
-	}
+	while (!found && maps && next_vma(maps, &line, &room, vma))
+		found = vma->end > address && vma->start < address + length;
 	free(line);
 	if (maps)
 		fclose(maps);
+	return found;
 }

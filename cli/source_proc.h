@@ -14,11 +14,14 @@ bool source_proc_is_alive(uint32_t pid);
 /* The permissions of every mapping of @model, from /proc/PID/maps. */
 void source_proc_permissions(struct model *model);
 
-/*
- * Which mapping of process @pid lies in the way of [address, address + length):
- * "RANGE PERM NAME" in @out, or "" if none is found.
- */
-void source_proc_in_the_way(uint32_t pid, uint64_t address, uint64_t length,
-			    char *out, size_t len);
+/* A line of /proc/PID/maps. */
+struct vma {
+	uint64_t	start, end;
+	char		perm[5];
+	char		name[96];	/* cut, if longer; "" without one */
+};
+
+/* The first mapping of process @pid in [address, address + length): false if there is none. */
+bool source_proc_in_the_way(uint32_t pid, uint64_t address, uint64_t length, struct vma *vma);
 
 #endif /* AGNOCAST_CLI_SOURCE_PROC_H */

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cause.h"
 #include "cells.h"
-#include "explain.h"
 #include "format.h"
 
 /* Where a list or object stands: a comma belongs before all but the first. */
@@ -188,8 +188,6 @@ static void put_topic(struct json *json, const struct model *model,
 
 static void put_calls(struct json *json, const struct process_row *process)
 {
-	static const char *const names[] = { "shm_open", "mmap", "mq_open", "mq_send" };
-
 	if (!process->calls_known) {
 		put_null(json, "calls");
 		return;
@@ -198,7 +196,7 @@ static void put_calls(struct json *json, const struct process_row *process)
 	for (size_t i = 0; i < MODEL_CALLS; i++) {
 		const struct call_row *call = &process->calls[i];
 
-		put_object(json, names[i]);
+		put_object(json, cause_call((uint32_t)i));
 		put_number(json, "calls", call->calls);
 		put_number(json, "errors", call->errors);
 		put_number(json, "again", call->again);
@@ -288,8 +286,9 @@ static void put_failure(struct json *json, const struct failure_row *failure)
 	put_known(json, "length", failure->length, failure->length);
 	put_number(json, "count", failure->count);
 	put_string(json, "source", failure->by_registry ? "registry" : "ebpf");
-	put_string(json, "detail", failure->detail);
-	put_string(json, "advice", explain(failure));
+	put_string(json, "cause", failure->cause ? failure->cause : "");
+	put_string(json, "why", failure->why);
+	put_string(json, "do", failure->remedy);
 	close_object(json);
 }
 

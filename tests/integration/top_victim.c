@@ -70,27 +70,37 @@ static int wait_ms(int ms)
 	return poll(&fd, 1, ms) <= 0 || read(STDIN_FILENO, &byte, 1) > 0;
 }
 
-/* 5 shm_open, 2 of them fail; 13 mmap, 3 fail; 7 mq_open, 2 fail; 17 mq_send, 6 would block. */
+/*
+ * 5 shm_open, 2 of them fail; 3 ftruncate, 1 fails; 2 fallocate, 1 fails; 13 mmap, 3 fail;
+ * 11 munmap, 1 fails; 7 mq_open, 2 fail; 17 mq_send, 6 would block, 8 fail; 7 mq_receive,
+ * 3 would block, 1 fails.
+ */
 static void make_calls(char *base)
 {
 	struct mq_attr attr = { .mq_maxmsg = 3, .mq_msgsize = 8 };
-	char name[32], queue[32];
+	char name[32], queue[32], message[8];
 	mqd_t mq = -1;
+	int fd = -1;
 
 	snprintf(name, sizeof(name), "/agnocast@%d", getpid());
 	snprintf(queue, sizeof(queue), "/new_publisher@%d", getpid());
 	for (int i = 0; i < 3; i++)
-		need(shm_open(name, O_CREAT | O_RDWR, 0600) >= 0, "shm_open");
+		need((fd = shm_open(name, O_CREAT | O_RDWR, 0600)) >= 0, "shm_open");
 	for (int i = 0; i < 2; i++)
 		need(shm_open(name, O_CREAT | O_EXCL | O_RDWR, 0600) < 0, "shm_open, twice");
+	need(!ftruncate(fd, 4096) && !ftruncate(fd, 8192) && ftruncate(fd, -1), "ftruncate");
+	need(!fallocate(fd, 0, 0, 4096) && fallocate(fd, 0, 0, 0), "fallocate");
 	for (int i = 0; i < 10; i++)
 		need(mmap(base + i * 4096, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 			  MAP_FIXED_NOREPLACE, -1, 0) == base + i * 4096, "mmap");
 	for (int i = 0; i < 3; i++)
 		need(mmap(base, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
 			  MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED, "mmap, twice");
+	need(munmap(base + 1, 4096), "munmap of half a page");
+	for (int i = 0; i < 10; i++)
+		need(!munmap(base + i * 4096, 4096), "munmap");
 	for (int i = 0; i < 5; i++)
-		need((mq = mq_open(queue, O_CREAT | O_WRONLY | O_NONBLOCK, 0600, &attr)) >= 0,
+		need((mq = mq_open(queue, O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attr)) >= 0,
 		     "mq_open");
 	for (int i = 0; i < 2; i++)
 		need(mq_open("/new_publisher@0", O_WRONLY) < 0, "mq_open of none");
@@ -98,6 +108,9 @@ static void make_calls(char *base)
 		mq_send(mq, "x", 1, 0);
 	for (int i = 0; i < 8; i++)
 		need(mq_send(mq, "123456789", 9, 0) < 0, "mq_send, too long");
+	need(mq_receive(mq, message, 7, NULL) < 0, "mq_receive, too short");
+	for (int i = 0; i < 6; i++)
+		mq_receive(mq, message, sizeof(message), NULL);
 	shm_unlink(name);
 	mq_unlink(queue);
 	/* None of ours: to be ignored. */

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "explain.h"
 #include "failures.h"
 #include "format.h"
 #include "model.h"
@@ -414,19 +413,9 @@ Test(failures, a_refused_mapping_counts_once_however_long_it_lasts)
 	cr_expect_eq(failures.row[0].pid, 78);
 	cr_expect_str_eq(failures.row[0].name, "agnocast@77");
 	cr_expect(failures.row[0].by_registry);
+	cr_expect(strstr(failures.row[0].why, "taken in the reader"));
+	cr_expect(strstr(failures.row[0].remedy, "window"));
 	model_clear(&now);
-}
-
-Test(failures, are_explained_by_call_and_errno)
-{
-	struct failure_row failure = { .call = "mmap", .error = EAGAIN };
-
-	cr_expect(strstr(explain(&failure), "RLIMIT_MEMLOCK"));
-	failure.error = EXDEV;
-	cr_expect_str_empty(explain(&failure));
-	failure.is_signal = true;
-	failure.error = SIGBUS;
-	cr_expect(strstr(explain(&failure), "/dev/shm"));
 }
 
 /* json */
