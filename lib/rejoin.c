@@ -65,7 +65,7 @@ static int claim_session(void)
 	/* A connection that broke again, and not the daemon. */
 	if (ret == -EEXIST)
 		return 0;
-	if (ret == -EBUSY || ret == -EINVAL || ret == -ENOTTY)
+	if (ret == -EBUSY || ret == -EINVAL || ret == -ENOTTY || ret == -EPERM)
 		return give_up("and does not take this process back");
 	return ret;
 }

@@ -119,7 +119,8 @@ struct agnocast_new_shm {
  * AGNOCAST_REJOINED_CMD. Ids and generations of one agnocastd are all greater
  * than those of its predecessors.
  *
- * Errors: EOPNOTSUPP the module: a session cannot outlive it; EEXIST this
+ * Errors: EOPNOTSUPP the module: a session cannot outlive it; EPERM the caller
+ * never was that session, or the registry has no word of it; EEXIST this
  * address space has a session, or @session is one already; EBUSY the slot is
  * another's, or @session came back before, ended, and is still mapped; EINVAL no
  * earlier registry gave that session or that area; EPROTO @abi.
@@ -146,7 +147,7 @@ struct agnocast_rejoin {
  *
  * Errors: EBADF @fd_in is no writable descriptor; EALREADY a second AREA_READY;
  * EINVAL @fd_in is no shared memory; ENOENT @session is no live session with a
- * ready area.
+ * ready area; EACCES the caller may not read that area's file.
  */
 struct agnocast_fd {
 	__u64	session;
@@ -196,7 +197,8 @@ struct agnocast_peer {
  * A publisher gets the subscriptions of the topic, a subscription its publishers.
  *
  * Errors: EINVAL topic (empty, no leading "/", unterminated, 256 bytes), node,
- * depth, flags, block or again; EEXIST @again is registered; ENOSPC the topic has AGNOCAST_ENDPOINTS_MAX endpoints
+ * depth, flags, block or again; EPERM @again was never an endpoint of the
+ * session; EEXIST @again is registered; ENOSPC the topic has AGNOCAST_ENDPOINTS_MAX endpoints
  * or there are AGNOCAST_TOPICS_MAX topics; ENOMEM; ENOTCONN area not ready.
  */
 struct agnocast_endpoint_add {

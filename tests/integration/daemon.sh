@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# daemon.sh - garbage, crowds and sudden deaths against an agnocastd of its own
+# daemon.sh - garbage, crowds and sudden deaths against an agnocastd of its own;
+# then its starts and ends, and who may come back as whom
 #
 # Only agnocastd has a socket to throw at: in the VM, where the module serves,
 # this is skipped.
@@ -22,10 +23,15 @@ trap '[ -z "$daemon" ] || kill -9 $daemon 2>/dev/null; rm -rf "$tmp"' EXIT
 daemon=$!
 for _ in $(seq 100); do [ -S "$tmp/socket" ] && break; sleep 0.05; done
 
-"$BUILD/tests/integration/daemon_garbage" "$tmp/socket" $daemon
-status=$?
+"$BUILD/tests/integration/daemon_garbage" "$tmp/socket" $daemon | tee "$tmp/garbage"
+status=${PIPESTATUS[0]}
 kill $daemon 2>/dev/null
 wait $daemon 2>/dev/null
 daemon=
 [ $status -eq 0 ] || tail -n 20 "$tmp/log" | sed 's/^/# /'
+"$BUILD/tests/integration/daemon_life" "$BUILD/tools/agnocastd" | tee "$tmp/life"
+[ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+awk '/^[0-9]+ passed/ { passed += $1; failed += $3; skipped += $5 }
+	END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' \
+	"$tmp/garbage" "$tmp/life"
 exit $status

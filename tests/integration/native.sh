@@ -10,7 +10,7 @@ socket=$(mktemp -u /tmp/agnocastd-test.XXXXXX)
 
 "$BUILD/tools/agnocastd" --socket "$socket" &
 daemon=$!
-trap 'kill $daemon 2>/dev/null; wait $daemon 2>/dev/null' EXIT INT TERM
+trap 'kill $daemon 2>/dev/null; wait $daemon 2>/dev/null; rm -f "$socket.ledger"' EXIT INT TERM
 tries=0
 while [ ! -S "$socket" ] && [ $tries -lt 100 ]; do
 	sleep 0.05

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -33,7 +34,7 @@ static struct client *dead_clients;
 static void client_close(struct client *client)
 {
 	watch_remove(&client->watch);
-	member_hung_up(client->pid);
+	member_hung_up(client);
 	world_put(client->world);
 	client->next = dead_clients;
 	dead_clients = client;
@@ -70,10 +71,24 @@ static int do_add(struct member *member, u32 kind, struct agnocast_endpoint_add 
 
 	if (room > most)
 		room = most;
+	if (add->again && !ledger_has(&member->page, add->again))
+		return -EPERM;
 	ret = agk_endpoint_add(member->session, kind, add, peers, (u32)room);
+	if (ret)
+		return ret;
+	if (!add->again)
+		ledger_add(&member->page, add->generation);
+	*extra = (add->peers_count < room ? add->peers_count : (u32)room) * sizeof(*peers);
+	return 0;
+}
+
+static int do_remove(struct member *member, u32 kind,
+		     const struct agnocast_endpoint_remove *args)
+{
+	int ret = agk_endpoint_remove(member->session, kind, args->generation);
+
 	if (!ret)
-		*extra = (add->peers_count < room ? add->peers_count : (u32)room) *
-			 sizeof(*peers);
+		ledger_remove(&member->page, args->generation);
 	return ret;
 }
 
@@ -117,11 +132,11 @@ static int do_ready(struct member *member, const struct agnocast_fd *args, int f
 	return args->session ? -EINVAL : member_ready(member, fd);
 }
 
-static int do_open_area(struct member *member, const struct agnocast_fd *args, int *fd)
+static int do_open_area(const struct client *client, const struct agnocast_fd *args, int *fd)
 {
 	if (args->fd_in != -1)
 		return -EINVAL;
-	*fd = member_open_area(member->world, args->session);
+	*fd = member_open_area(client, args->session);
 	return *fd < 0 ? *fd : 0;
 }
 
@@ -137,16 +152,20 @@ static int do_open_rosters(struct world *world, struct agnocast_fd *args, int *f
 }
 
 /* Commands that need a session. @extra: bytes behind the structure in the reply. */
-static int run_member(struct member *member, u32 cmd, int fd_in, int *fd_out,
+static int run_member(struct client *client, u32 cmd, int fd_in, int *fd_out,
 		      u32 *extra)
 {
+	struct member *member = member_of(client->pid);
 	void *args = reply.body;
+
+	if (!member)
+		return -ENOTCONN;
 
 	switch (cmd) {
 	case AGNOCAST_AREA_READY_CMD:
 		return do_ready(member, args, fd_in);
 	case AGNOCAST_OPEN_AREA_CMD:
-		return do_open_area(member, args, fd_out);
+		return do_open_area(client, args, fd_out);
 	case AGNOCAST_OPEN_ROSTERS_CMD:
 		return do_open_rosters(member->world, args, fd_out);
 	case AGNOCAST_LEAVE_CMD:
@@ -158,11 +177,9 @@ static int run_member(struct member *member, u32 cmd, int fd_in, int *fd_out,
 	case AGNOCAST_SUBSCRIBER_ADD_CMD:
 		return do_add(member, AGNOCAST_SUBSCRIPTION, args, extra);
 	case AGNOCAST_PUBLISHER_REMOVE_CMD:
-		return agk_endpoint_remove(member->session, AGNOCAST_PUBLISHER,
-			((struct agnocast_endpoint_remove *)args)->generation);
+		return do_remove(member, AGNOCAST_PUBLISHER, args);
 	case AGNOCAST_SUBSCRIBER_REMOVE_CMD:
-		return agk_endpoint_remove(member->session, AGNOCAST_SUBSCRIPTION,
-			((struct agnocast_endpoint_remove *)args)->generation);
+		return do_remove(member, AGNOCAST_SUBSCRIPTION, args);
 	case AGNOCAST_MAP_REPORT_CMD:
 		return agk_mapping_report(member->session, args);
 	case AGNOCAST_CLEANED_CMD:
@@ -176,8 +193,6 @@ static int run_member(struct member *member, u32 cmd, int fd_in, int *fd_out,
 
 static int run(struct client *client, u32 cmd, int fd_in, int *fd_out, u32 *extra)
 {
-	struct member *member;
-
 	switch (cmd) {
 	case AGNOCAST_VERSION_CMD:
 		do_version((struct agnocast_version *)reply.body);
@@ -191,8 +206,7 @@ static int run(struct client *client, u32 cmd, int fd_in, int *fd_out, u32 *extr
 	}
 	if (!agk_command_is_known(cmd))
 		return -ENOTTY;
-	member = member_of(client->pid);
-	return member ? run_member(member, cmd, fd_in, fd_out, extra) : -ENOTCONN;
+	return run_member(client, cmd, fd_in, fd_out, extra);
 }
 
 union control {
@@ -306,15 +320,50 @@ static void client_ready(struct watch *watch, unsigned int events)
 		close(fd_out);
 }
 
+/* The groups that it had when it connected, besides its own. */
+static bool is_in_group(const struct client *client, gid_t gid)
+{
+	socklen_t len = 0;
+	gid_t *group;
+	bool found = client->gid == gid;
+	u32 i;
+
+	if (found || !getsockopt(client->watch.fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) ||
+	    errno != ERANGE)
+		return found;
+	group = malloc(len);
+	if (group && !getsockopt(client->watch.fd, SOL_SOCKET, SO_PEERGROUPS, group, &len))
+		for (i = 0; i < len / sizeof(gid_t); i++)
+			found = found || group[i] == gid;
+	free(group);
+	return found;
+}
+
+int client_may_read(const struct client *client, int fd)
+{
+	struct stat st;
+	mode_t bit;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (client->uid == st.st_uid)
+		bit = S_IRUSR;
+	else
+		bit = is_in_group(client, st.st_gid) ? S_IRGRP : S_IROTH;
+	return !client->uid || st.st_mode & bit ? 0 : -EACCES;
+}
+
 static struct client *client_create(int fd)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	int err;
+	int err, on = 1;
 
 	if (!client)
 		return NULL;
+	/* One that waited since before our listener asked for it may lack it. */
+	setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	client->watch.ready = client_ready;
 	client->watch.fd = fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))

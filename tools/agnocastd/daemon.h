@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "ledger.h"
 #include "registry.h"
 
 /* What epoll_event.data.ptr points to: the first member of what it watches. */
@@ -46,6 +47,10 @@ struct member {
 	struct world *world;
 	struct agk_session *session;
 	int	area_fd;		/* -1 until AREA_READY */
+	const struct client *joiner;	/* until then: its end is the end */
+	struct ledger_page page;	/* from then on */
+	bool	suspect;		/* to be looked at after .look_after */
+	u64	look_after;		/* ns: its memory map is long */
 	struct member *next;		/* of its bucket */
 };
 
@@ -63,6 +68,7 @@ struct client {
 struct daemon {
 	int	epoll;
 	int	spare_fd;		/* given up for a moment when there are no more */
+	bool	own_socket;		/* made by us, and to be removed by us */
 	bool	stop;
 	struct agk_window_params window;
 	struct world *worlds;
@@ -73,9 +79,19 @@ extern struct daemon agnocastd;
 
 /* main.c */
 void log_problem(const char *format, ...) __attribute__((format(printf, 1, 2)));
+u64 now_ns(void);
 int watch_add(struct watch *watch);
 /* Also closes the descriptor. */
 void watch_remove(struct watch *watch);
+
+/* listener.c: makes the directory of @path; listens at @path: a descriptor or -errno */
+void listener_prepare(const char *path);
+int listener_open(const char *path);
+/*
+ * The service manager's socket, and where it is. -ENOENT: there is none;
+ * -E2BIG: several; -EPROTOTYPE, -EADDRNOTAVAIL: of the wrong kind, or without a path.
+ */
+int listener_handed_over(char *path, size_t len);
 
 /*
  * world.c. A reference, to be dropped with world_put(). NULL and *err: no
@@ -91,23 +107,27 @@ struct member *member_of(pid_t pid);
 int member_join(struct client *client, struct agnocast_new_shm *args);
 int member_rejoin(struct client *client, const struct agnocast_rejoin *args);
 int member_ready(struct member *member, int fd);
-/* A read-only descriptor of the area of @session, or -errno. */
-int member_open_area(struct world *world, u64 session);
+/* A read-only descriptor of the area of @session, if @client may read it, or -errno. */
+int member_open_area(const struct client *client, u64 session);
 void member_end(struct member *member, bool in_order);
-/* A connection of @pid is gone: exec, exit, or nothing at all? */
-void member_hung_up(pid_t pid);
+/* A connection is gone: exec, exit, or nothing at all? */
+void member_hung_up(const struct client *client);
+/* Looks at those that could not be looked at at once; ms until the next; -1: none. */
+int members_check(void);
 /* Frees those that ended in this round of the loop. */
 void members_reap(void);
 
 /* Removes them if they are still that session's. */
 void names_remove(const struct names *names);
-/* Does the process have an area of ours mapped at @base? */
+/* Does the process have its own area mapped at @base? */
 bool address_is_mapped(pid_t pid, u64 base);
 
 /* heir.c: members of an earlier agnocastd that listened at @path; @own is our world */
 void heirs_find(const char *path, struct world *own);
-/* It has its session back; it has its endpoints back. */
-void heir_rejoined(pid_t pid);
+/* May @pid come back so? 0, or -EPERM: it never was that. */
+int heir_check(pid_t pid, const struct agnocast_rejoin *rejoin);
+/* It has its session back, and its page of the ledger; it has its endpoints back. */
+void heir_rejoined(pid_t pid, struct ledger_page *page);
 void heir_settled(pid_t pid);
 /* Looks after those that are left; how long until the next look, ms; -1: never. */
 int heirs_check(void);
@@ -120,6 +140,8 @@ void corpses_look(void);
 
 /* client.c */
 void client_accept(struct watch *listener, unsigned int events);
+/* What open() of @fd's file for reading would tell the other end. */
+int client_may_read(const struct client *client, int fd);
 void clients_reap(void);
 
 #endif /* AGNOCASTD_DAEMON_H */

@@ -2,11 +2,12 @@
 /*
  * heir.c - what an earlier agnocastd left behind
  *
- * Its members may live on, with their areas mapped and messages flowing. Their
- * areas' headers in /dev/shm say who they are and where they joined. Until
- * such a process comes back (REJOIN) or is gone, its slot is not given to
- * anyone else, and participants are told to wait for it. Names of the dead are
- * removed.
+ * Its members may live on, with their areas mapped and messages flowing. The
+ * ledger says who they are. Until such a process comes back (REJOIN) or is
+ * gone, its slot is not given to anyone else, and participants are told to
+ * wait for it. Who is not in the ledger but has an area in /dev/shm that was
+ * made at our socket keeps its slot, and cannot come back. Names of the dead
+ * are removed.
  */
 
 #define _GNU_SOURCE
@@ -16,6 +17,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@
 struct heir {
 	struct watch watch;	/* pidfd */
 	struct names names;
+	struct ledger_page page; /* until it comes back; or it never was in it */
 	struct world *world;	/* counted */
 	u64	base;
 	u32	slot;
@@ -50,6 +53,7 @@ static void heir_forget(struct heir *heir)
 		agk_slot_unreserve(heir->world->core, heir->slot);
 	if (heir->awaited)
 		agk_world_awaits(heir->world->core, -1);
+	ledger_strike(&heir->page);
 	watch_remove(&heir->watch);
 	world_put(heir->world);
 	heir->next = dead_heirs;
@@ -86,14 +90,22 @@ static struct heir *heir_of(pid_t pid)
 	return NULL;
 }
 
-void heir_rejoined(pid_t pid)
+int heir_check(pid_t pid, const struct agnocast_rejoin *rejoin)
+{
+	const struct heir *heir = heir_of(pid);
+
+	return heir && heir->page.session && heir->page.session == rejoin->session &&
+	       heir->slot == rejoin->slot && heir->base == rejoin->base ? 0 : -EPERM;
+}
+
+void heir_rejoined(pid_t pid, struct ledger_page *page)
 {
 	struct heir *heir = heir_of(pid);
 
-	if (heir && heir->reserved) {
-		agk_slot_unreserve(heir->world->core, heir->slot);
-		heir->reserved = false;
-	}
+	*page = heir->page;
+	heir->page = (struct ledger_page){ 0 };
+	agk_slot_unreserve(heir->world->core, heir->slot);
+	heir->reserved = false;
 }
 
 void heir_settled(pid_t pid)
@@ -105,7 +117,7 @@ void heir_settled(pid_t pid)
 }
 
 /* One that execs has no connection whose end we would see. */
-int heirs_check(void)
+static void heirs_look(void)
 {
 	struct heir *heir, *next;
 
@@ -116,40 +128,80 @@ int heirs_check(void)
 			heir_forget(heir);
 		}
 	}
+}
+
+int heirs_check(void)
+{
+	static u64 looked;
+	u64 now = now_ns();
+
+	if (heirs && now - looked >= CHECK_MS * 1000000ull) {
+		looked = now;
+		heirs_look();
+	}
 	return heirs ? CHECK_MS : -1;
 }
 
-static bool is_alive(const struct agnocast_area *header)
+static void heir_add(struct heir *heir)
 {
-	return address_is_mapped((pid_t)header->pid, header->base);
-}
-
-static void heir_add(const struct agnocast_area *header)
-{
-	struct heir *heir = calloc(1, sizeof(*heir));
-	int err;
-
-	if (!heir)
-		return;
-	heir->watch.ready = on_exit_of;
-	heir->watch.fd = (int)syscall(SYS_pidfd_open, header->pid, 0);
-	heir->world = heir->watch.fd < 0 ? NULL : world_of((pid_t)header->pid, &err);
-	if (!heir->world || agk_slot_reserve(heir->world->core, header->slot) ||
-	    watch_add(&heir->watch)) {
-		log_problem("pid %u of an earlier agnocastd cannot be waited for",
-			    header->pid);
-		free(heir);
-		return;
-	}
-	heir->names = (struct names){ (pid_t)header->pid, header->session, heir->world->own };
-	heir->base = header->base;
-	heir->slot = header->slot;
-	heir->reserved = true;
-	heir->awaited = atomic_load(&header->participant) != 0;
+	heir->reserved = !agk_slot_reserve(heir->world->core, heir->slot);
+	heir->awaited = heir->reserved && heir->page.count;
 	if (heir->awaited)
 		agk_world_awaits(heir->world->core, 1);
 	heir->next = heirs;
 	heirs = heir;
+}
+
+/* Watches @pid, which has its area at @slot. NULL: it is gone. */
+static struct heir *heir_create(pid_t pid, u64 session, u32 slot)
+{
+	struct heir *heir = calloc(1, sizeof(*heir));
+	int err = -ENOMEM;
+
+	if (!heir)
+		return NULL;
+	heir->watch.ready = on_exit_of;
+	heir->watch.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	heir->slot = slot;
+	heir->base = agnocastd.window.base + slot * agnocastd.window.area_size;
+	if (heir->watch.fd < 0)
+		goto err_free;
+	if (!address_is_mapped(pid, heir->base))
+		goto err_close;
+	heir->world = world_of(pid, &err);
+	if (!heir->world)
+		goto err_close;
+	heir->names = (struct names){ pid, session, heir->world->own };
+	if (!watch_add(&heir->watch))
+		return heir;
+	world_put(heir->world);
+
+err_close:
+	close(heir->watch.fd);
+err_free:
+	free(heir);
+	return NULL;
+}
+
+/* From the ledger: it comes back as what it was, or is dead. */
+static void believe(struct ledger_page *page)
+{
+	struct names names = { page->pid, page->session, true };
+	struct heir *heir = heir_create(page->pid, page->session, page->slot);
+
+	/* Looked up after its pidfd was opened: the pid is not another's now. */
+	if (heir && process_start(page->pid) == page->start) {
+		heir->page = *page;
+		heir_add(heir);
+		return;
+	}
+	if (heir) {
+		watch_remove(&heir->watch);
+		world_put(heir->world);
+		free(heir);
+	}
+	names_remove(&names);
+	ledger_strike(page);
 }
 
 /* Did it join where we listen? Other agnocastds on this host have their own heirs. */
@@ -162,25 +214,39 @@ static bool joined_here(const struct agnocast_area *header, const char *path)
 	       !strcmp(theirs, ours);
 }
 
-static void look_at(const char *name, const char *path, struct world *own)
+/* The header of an area of ours, in a file that is called as it says. */
+static bool read_header(const char *name, const char *path, struct agnocast_area *header)
 {
-	struct agnocast_area header;
-	char file[NAME_MAX + 16];
+	char file[NAME_MAX + 16], says[AGNOCAST_SHM_NAME_MAX];
 	ssize_t n;
 	int fd;
 
 	snprintf(file, sizeof(file), "/dev/shm/%s", name);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return;
-	n = pread(fd, &header, sizeof(header), 0);
+		return false;
+	n = pread(fd, header, sizeof(*header), 0);
 	close(fd);
-	if (n != sizeof(header) || header.magic != AGNOCAST_AREA_MAGIC ||
-	    !joined_here(&header, path))
+	agk_shm_name(says, header->pid);
+	return n == sizeof(*header) && header->magic == AGNOCAST_AREA_MAGIC &&
+	       !strcmp(name, says + 1) && joined_here(header, path);
+}
+
+/* Not in the ledger: nobody can come back as it, but its addresses may be in use. */
+static void look_at(const char *name, const char *path, struct world *own)
+{
+	struct agnocast_area header;
+	struct heir *heir;
+
+	if (!read_header(name, path, &header) || heir_of((pid_t)header.pid))
 		return;
-	if (is_alive(&header)) {
-		heir_add(&header);
-	} else {
+	heir = heir_create((pid_t)header.pid, header.session, header.slot);
+	if (heir) {
+		log_problem("pid %u is a member of an earlier agnocastd that left no word "
+			    "of it: it keeps its address, and must be restarted to take part",
+			    header.pid);
+		heir_add(heir);
+	} else if (header.session) {
 		struct names names = { (pid_t)header.pid, header.session, true };
 
 		/* Not for good, but its readers may not have let go of it yet. */
@@ -195,6 +261,7 @@ void heirs_find(const char *path, struct world *own)
 	DIR *dir = opendir("/dev/shm");
 	struct dirent *entry;
 
+	ledger_read(believe);
 	while (dir && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, "agnocast@", 9))
 			look_at(entry->d_name, path, own);

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -42,6 +43,14 @@ void log_problem(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+}
+
+u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
 
 int watch_add(struct watch *watch)
@@ -96,7 +105,7 @@ static const char *parse(int argc, char **argv)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *path = AGNOCAST_SOCKET;
+	const char *path = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
@@ -115,56 +124,6 @@ static const char *parse(int argc, char **argv)
 		exit(64);
 	}
 	return path;
-}
-
-/* A socket file without a listener is a leftover; one with is a rival. */
-static int remove_leftover(const struct sockaddr_un *addr)
-{
-	int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int ret = connect(probe, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
-
-	close(probe);
-	if (!ret)
-		return -EADDRINUSE;
-	return ret == -ECONNREFUSED && unlink(addr->sun_path) ? -errno : 0;
-}
-
-static void make_parent(const char *path)
-{
-	char parent[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char *slash;
-
-	strscpy(parent, path, sizeof(parent));
-	slash = strrchr(parent, '/');
-	if (slash && slash != parent) {
-		*slash = '\0';
-		mkdir(parent, 0755);
-	}
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, ret, on = 1;
-
-	if (strscpy(addr.sun_path, path, sizeof(addr.sun_path)) < 0)
-		return -ENAMETOOLONG;
-	make_parent(path);
-	ret = remove_leftover(&addr);
-	if (ret)
-		return ret;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* Inherited by each connection: no packet comes without its sender's pid. */
-	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
-	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 1024)) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	chmod(path, 0660);
-	return fd;
 }
 
 static void on_signal(struct watch *watch, unsigned int events)
@@ -199,12 +158,21 @@ static void raise_limit(void)
 	}
 }
 
+/* Of two times to wait, ms; -1 is for ever. */
+static int sooner(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
 static int loop(void)
 {
 	struct epoll_event events[64];
 
 	while (!agnocastd.stop) {
-		int i, n = epoll_wait(agnocastd.epoll, events, 64, heirs_check());
+		int i, n = epoll_wait(agnocastd.epoll, events, 64,
+				      sooner(heirs_check(), members_check()));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -223,9 +191,72 @@ static int loop(void)
 	return 0;
 }
 
+static const char *why_not_taken(int err)
+{
+	switch (err) {
+	case -E2BIG:
+		return "more than one (LISTEN_FDS is not 1)";
+	case -EPROTOTYPE:
+		return "not a listening Unix socket of type SOCK_SEQPACKET "
+		       "(ListenSequentialPacket= in the unit)";
+	case -EADDRNOTAVAIL:
+		return "one without a path in the file system";
+	default:
+		return strerror(-err);
+	}
+}
+
+/* Locks the place, then listens there. Exits if that cannot be. */
+static int listen_or_exit(const char *wanted, char *path, size_t len)
+{
+	int fd = listener_handed_over(path, len), ret;
+
+	if (fd < 0 && fd != -ENOENT) {
+		log_problem("the service manager's socket is %s", why_not_taken(fd));
+		exit(69);
+	}
+	if (fd < 0 && strscpy(path, wanted ? wanted : AGNOCAST_SOCKET, len) < 0) {
+		log_problem("--socket: the path is longer than %zu bytes", len - 1);
+		exit(64);
+	}
+	listener_prepare(path);
+	ret = ledger_open(path);
+	if (ret && ret != -EADDRINUSE)
+		log_problem("cannot use %s.ledger: %s; members will not be able to come "
+			    "back if agnocastd is restarted", path, strerror(-ret));
+	agnocastd.own_socket = fd < 0;
+	if (fd < 0 && ret != -EADDRINUSE)
+		fd = ret = listener_open(path);
+	if (ret == -EADDRINUSE || fd < 0) {
+		log_problem("cannot listen at %s: %s%s", path, strerror(-ret),
+			    ret == -EADDRINUSE ? "; another agnocastd serves there" :
+			    "; choose another place with --socket");
+		exit(69);
+	}
+	return fd;
+}
+
+/* Wrong window options and a forbidden memfd show here, not at the first join. */
+static struct world *world_or_exit(void)
+{
+	struct world *world;
+	int ret;
+
+	world = world_of(getpid(), &ret);
+	if (world)
+		return world;
+	log_problem("cannot make a registry of %u areas of 0x%" PRIx64
+		    " bytes at 0x%" PRIx64 ": %s", agnocastd.window.areas,
+		    agnocastd.window.area_size, agnocastd.window.base,
+		    ret == -EINVAL ? "areas are multiples of 1 GiB, at least 2 GiB, "
+		    "and all below 0x800000000000" : strerror(-ret));
+	exit(ret == -EINVAL ? 64 : 70);
+}
+
 int main(int argc, char **argv)
 {
-	const char *path = parse(argc, argv);
+	const char *wanted = parse(argc, argv);
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct watch listener = { .ready = client_accept };
 	struct watch signals;
 	struct world *world;
@@ -238,27 +269,15 @@ int main(int argc, char **argv)
 	}
 	raise_limit();
 	agnocastd.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	/* Wrong window options and a forbidden memfd show here, not at the first join. */
-	world = world_of(getpid(), &ret);
-	if (!world) {
-		log_problem("cannot make a registry of %u areas of 0x%" PRIx64
-			    " bytes at 0x%" PRIx64 ": %s", agnocastd.window.areas,
-			    agnocastd.window.area_size, agnocastd.window.base,
-			    ret == -EINVAL ? "areas are multiples of 1 GiB, at least 2 GiB, "
-			    "and all below 0x800000000000" : strerror(-ret));
-		return ret == -EINVAL ? 64 : 70;
-	}
-	listener.fd = listen_at(path);
-	if (listener.fd < 0 || watch_add(&listener)) {
-		log_problem("cannot listen at %s: %s%s", path, strerror(-listener.fd),
-			    listener.fd == -EADDRINUSE ?
-			    "; another agnocastd serves there" :
-			    "; choose another place with --socket");
-		return 69;
-	}
+	world = world_or_exit();
+	listener.fd = listen_or_exit(wanted, path, sizeof(path));
 	heirs_find(path, world);
-	ret = loop();
-	unlink(path);
+	ret = watch_add(&listener);
+	if (!ret)
+		ret = loop();
+	if (agnocastd.own_socket)
+		unlink(path);
+	ledger_close();
 	if (ret)
 		log_problem("%s", strerror(-ret));
 	return ret ? 70 : 0;

@@ -23,6 +23,11 @@
 
 #include "daemon.h"
 
+#define LONG_LOOK_NS	2000000u
+#define SUSPECTS_MS	100
+
+static u32 suspects;		/* members to be looked at later */
+
 /* Their watches may still be named by an event of this round of the loop. */
 static struct member *dead_members;
 
@@ -42,13 +47,16 @@ struct member *member_of(pid_t pid)
 	return NULL;
 }
 
-/* Is /agnocast@PID still the one of this session, or a successor's? */
+/*
+ * Is /agnocast@PID still the one of this session, or a successor's? Who died
+ * early left a file without a header, or without a byte.
+ */
 static bool is_of_session(int fd, u64 session)
 {
 	struct agnocast_area header;
 
-	return pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
-	       (header.session == session || header.magic != AGNOCAST_AREA_MAGIC);
+	return pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+	       header.session == session || header.magic != AGNOCAST_AREA_MAGIC;
 }
 
 /*
@@ -91,11 +99,13 @@ void member_end(struct member *member, bool in_order)
 	struct member **at = bucket_of(member->pid);
 
 	agk_session_end(member->session, false);
+	ledger_strike(&member->page);
 	if (!in_order) {
 		struct names names = { member->pid, member->session->id, member->world->own };
 
 		names_remove(&names);
 	}
+	suspects -= member->suspect;
 	while (*at != member)
 		at = &(*at)->next;
 	*at = member->next;
@@ -126,31 +136,82 @@ static void on_exit_of(struct watch *watch, unsigned int events)
 
 bool address_is_mapped(pid_t pid, u64 base)
 {
-	char path[64], line[512], start[32];
+	char path[64], line[512], start[32], name[32];
 	bool found = false;
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	snprintf(start, sizeof(start), "%" PRIx64 "-", base);
+	snprintf(start, sizeof(start), "%08" PRIx64 "-", base);
+	/* Its own, not one that it reads. */
+	snprintf(name, sizeof(name), "/agnocast@%d", pid);
 	maps = fopen(path, "re");
 	/* No right to look, no descriptor, no memory: the pidfd decides. */
 	if (!maps)
 		return errno != ENOENT && errno != ESRCH;
-	while (!found && fgets(line, sizeof(line), maps))
-		found = !strncmp(line, start, strlen(start)) && strstr(line, "agnocast@");
+	while (!found && fgets(line, sizeof(line), maps)) {
+		const char *at = strstr(line, name);
+
+		found = at && !strncmp(line, start, strlen(start)) &&
+			(at[strlen(name)] < '0' || at[strlen(name)] > '9');
+	}
 	fclose(maps);
 	return found;
 }
 
-void member_hung_up(pid_t pid)
+/*
+ * Did it exec? To read a long memory map takes a while, and a process can make
+ * its map as long as it likes and hang up as often as it likes: one that takes
+ * long is not looked at again before 20 times as long.
+ */
+static bool has_execed(struct member *member)
 {
-	struct member *member = member_of(pid);
+	u64 began = now_ns(), took;
+	bool gone = !address_is_mapped(member->pid, agk_session_base(member->session));
+
+	took = now_ns() - began;
+	member->look_after = took > LONG_LOOK_NS ? began + 20 * took : 0;
+	return gone;
+}
+
+void member_hung_up(const struct client *client)
+{
+	struct member *member = member_of(client->pid);
 
 	if (!member)
 		return;
-	if (member->area_fd < 0 ||
-	    !address_is_mapped(pid, agk_session_base(member->session)))
+	if (member->area_fd < 0) {
+		/* Nothing of it can be seen in its memory map yet. */
+		if (member->joiner == client)
+			member_end(member, false);
+	} else if (now_ns() < member->look_after) {
+		suspects += !member->suspect;
+		member->suspect = true;
+	} else if (has_execed(member)) {
 		member_end(member, false);
+	}
+}
+
+static void check_suspect(struct member *member)
+{
+	if (!member->suspect || now_ns() < member->look_after)
+		return;
+	member->suspect = false;
+	suspects--;
+	if (has_execed(member))
+		member_end(member, false);
+}
+
+int members_check(void)
+{
+	struct member *member, *next;
+	u32 i;
+
+	for (i = 0; suspects && i < MEMBER_BUCKETS; i++)
+		for (member = agnocastd.members[i]; member; member = next) {
+			next = member->next;
+			check_suspect(member);
+		}
+	return suspects ? SUSPECTS_MS : -1;
 }
 
 static void read_comm(pid_t pid, char comm[AGNOCAST_COMM_MAX])
@@ -178,6 +239,7 @@ static struct member *member_alloc(struct client *client)
 	member->pid = client->pid;
 	member->world = client->world;
 	member->area_fd = -1;
+	member->joiner = client;
 	member->watch.ready = on_exit_of;
 	member->watch.fd = (int)syscall(SYS_pidfd_open, client->pid, 0);
 	if (member->watch.fd < 0) {
@@ -187,14 +249,30 @@ static struct member *member_alloc(struct client *client)
 	return member;
 }
 
+/*
+ * Is there a session of this process that is in the way? It may have execed
+ * without our noticing, or have joined half-way over a connection that a child
+ * of its still holds.
+ */
+static bool has_session(const struct client *client)
+{
+	struct member *member = member_of(client->pid);
+
+	if (!member)
+		return false;
+	if (member->area_fd < 0 ? member->joiner == client :
+	    now_ns() < member->look_after || !has_execed(member))
+		return true;
+	member_end(member, false);
+	return false;
+}
+
 /* A member without a session for this client. -EEXIST: it has one. */
 static int member_begin(struct client *client, struct member **member, struct agk_who *who)
 {
 	*who = (struct agk_who){ .key = (u64)client->pid, .pid = (u32)client->pid,
 				 .uid = client->uid };
-	/* Execed without our noticing, or its first join failed half-way. */
-	member_hung_up(client->pid);
-	if (member_of(client->pid))
+	if (has_session(client))
 		return -EEXIST;
 	*member = member_alloc(client);
 	if (!*member)
@@ -261,14 +339,16 @@ int member_rejoin(struct client *client, const struct agnocast_rejoin *args)
 
 	if (ret)
 		return ret;
-	ret = agk_session_rejoin(client->world->core, args, &who, &member->session);
+	ret = heir_check(client->pid, args);
+	if (!ret)
+		ret = agk_session_rejoin(client->world->core, args, &who, &member->session);
 	if (!ret)
 		ret = member_settle(member);
 	if (ret) {
 		member_drop(member);
 		return ret;
 	}
-	heir_rejoined(client->pid);
+	heir_rejoined(client->pid, &member->page);
 	return 0;
 }
 
@@ -283,9 +363,13 @@ int member_ready(struct member *member, int fd)
 	if (fcntl(fd, F_GET_SEALS) < 0)
 		return -EINVAL;
 	ret = agk_session_ready(member->session);
-	if (!ret)
-		member->area_fd = fd;
-	return ret;
+	if (ret)
+		return ret;
+	member->area_fd = fd;
+	if (!member->page.session)
+		ledger_join(&member->page, member->pid, member->session->id,
+			    member->session->slot);
+	return 0;
 }
 
 static struct member *member_with(const struct world *world, u64 session)
@@ -300,14 +384,18 @@ static struct member *member_with(const struct world *world, u64 session)
 	return NULL;
 }
 
-int member_open_area(struct world *world, u64 session)
+int member_open_area(const struct client *client, u64 session)
 {
-	struct member *member = member_with(world, session);
+	struct member *member = member_with(client->world, session);
 	char path[32];
 	int fd;
 
 	if (!member || member->area_fd < 0)
 		return -ENOENT;
+	/* It is us who open it, and the kernel would let us. */
+	fd = client_may_read(client, member->area_fd);
+	if (fd)
+		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", member->area_fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
