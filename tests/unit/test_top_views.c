@@ -160,6 +160,7 @@ static void add_failure(struct model *model)
 	struct failure_row *failure = MODEL_ADD(model, failures);
 
 	*failure = (struct failure_row){
+		.why = "no file is in the way", .remedy = "another window base",
 		.time_ns = 1700000000 * SECOND, .pid = 4194304, .comm = "b\033ad", .call = "mmap",
 		.error = EEXIST, .address = 0x180000000000, .length = 16ULL << 30,
 		.name = "agnocast@14671", .count = 3,
@@ -228,7 +229,7 @@ Test(text, is_this_at_80_columns)
 "Fails\n"
 "      TIME     PID COMM        CALL     ERROR    WHAT                      COUNT\n"
 "! 22:13:20 4194304 b?ad        mmap     EEXIST   agnocast@14671 180000000+     3\n"
-"    the addresses are taken in this process; another window base avoids it\n";
+"    no file is in the way; do: another window base\n";
 	char *out = text_of(make_model(), VIEW_ALL, 80);
 
 	cr_expect_str_eq(out, golden, "got:\n%s\nwanted:\n%s", out, golden);
