@@ -16,7 +16,4 @@
 
 void view_json(FILE *out, const struct model *model, unsigned int views);
 
-/* @text as a JSON string: invalid UTF-8 becomes U+FFFD. */
-void view_json_string(FILE *out, const char *text);
-
 #endif /* AGNOCAST_CLI_VIEW_JSON_H */

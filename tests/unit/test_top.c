@@ -17,7 +17,7 @@
 #include "format.h"
 #include "model.h"
 #include "rows.h"
-#include "view_json.h"
+#include "json.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -426,7 +426,7 @@ static char *json_of(const char *text)
 	size_t len;
 	FILE *file = open_memstream(&out, &len);
 
-	view_json_string(file, text);
+	json_text(file, text);
 	fclose(file);
 	return out;
 }
