@@ -52,6 +52,7 @@ static struct {
 	size_t		dumped;		/* offset in the heap; core dumps hold what is below */
 	size_t		committed;	/* pages of the heap */
 	uint64_t	*map;		/* bit: page of the heap is committed */
+	int		lock;		/* MCL_ flags for what comes into use; 0: none */
 	bool		private;	/* a forked child's copy: no file */
 } area = { .file.fd = -1 };
 
@@ -165,7 +166,7 @@ static int commit_ahead(size_t first, size_t end)
 	} else {
 		ret = commit_pages(first, end);
 	}
-	if (!ret && area.prefault && is_participant())
+	if (!ret && ((area.prefault && is_participant()) || area.lock & MCL_CURRENT))
 		populate(first * area.page, (end - first) * area.page);
 	return ret;
 }
@@ -236,6 +237,14 @@ static int open_addresses(size_t top)
 	return 0;
 }
 
+/* area_lock. Never filled by the lock itself: it may hold pages that are not committed. */
+static int lock_new(uintptr_t from, size_t len)
+{
+	if (!area.lock || !len)
+		return 0;
+	return (int)raw_call(SYS_mlock2, from, len, MLOCK_ONFAULT);
+}
+
 void *area_heap_grow(size_t size, size_t align)
 {
 	int saved = errno;
@@ -247,7 +256,8 @@ void *area_heap_grow(size_t size, size_t align)
 	pthread_mutex_lock(&area_lock);
 	start = ((area_heap_base + area.heap_top + align - 1) & ~(align - 1)) - area_heap_base;
 	if (!__builtin_add_overflow(start, size, &top) && top <= area_heap_size &&
-	    start >= area.heap_top && !open_addresses(top)) {
+	    start >= area.heap_top && !open_addresses(top) &&
+	    !lock_new(area_heap_base + area.heap_top, top - area.heap_top)) {
 		area.heap_top = top;
 		got = (void *)(area_heap_base + start);
 		publish_counters();
@@ -281,6 +291,8 @@ uint64_t area_control_grow(size_t len, int *err)
 		*err = -ENOMEM;
 	else if (end > area.control_end)
 		*err = shmfile_commit(&area.file, area.control_end, end - area.control_end);
+	if (!*err && end > area.control_end)
+		*err = lock_new(own_area.base + area.control_end, end - area.control_end);
 	if (!*err) {
 		area.control_top = end;
 		if (end > area.control_end)
@@ -296,6 +308,68 @@ bool area_owns_heap(const void *p, size_t len)
 	uintptr_t offset = (uintptr_t)p - area_heap_base;
 
 	return offset < area_heap_size && len <= area_heap_size - offset;
+}
+
+size_t area_bytes_in_use(void)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&area_lock);
+	bytes = area.control_end + area.heap_top;
+	pthread_mutex_unlock(&area_lock);
+	return bytes;
+}
+
+/* The first page of [page, end) that is committed, or @end. */
+static size_t next_committed(size_t page, size_t end)
+{
+	while (page < end) {
+		if (page % 64 == 0 && !__atomic_load_n(&area.map[page / 64], __ATOMIC_RELAXED))
+			page += 64;
+		else if (!page_is_committed(page))
+			page++;
+		else
+			return page;
+	}
+	return end;
+}
+
+/* area_lock. What is committed ahead of use, too: its commit will not come here again. */
+static void populate_committed(void)
+{
+	size_t end = area_heap_size / area.page, page = 0, hole;
+
+	while ((page = next_committed(page, end)) < end) {
+		hole = next_hole(page, end);
+		populate(page * area.page, (hole - page) * area.page);
+		page = hole;
+	}
+}
+
+int area_lock_memory(int mcl_flags)
+{
+	uintptr_t base = own_area.base;
+	int ret;
+
+	pthread_mutex_lock(&area_lock);
+	area.lock = 0;
+	ret = (int)raw_call(SYS_mlock2, base, area.control_end, MLOCK_ONFAULT);
+	if (!ret)
+		ret = (int)raw_call(SYS_mlock2, area_heap_base, area.heap_top, MLOCK_ONFAULT);
+	if (!ret && !(mcl_flags & MCL_ONFAULT))
+		populate_committed();
+	/* MCL_CURRENT kept: also filled as it comes into use. */
+	if (!ret && mcl_flags & MCL_FUTURE)
+		area.lock = mcl_flags & MCL_ONFAULT ? MCL_FUTURE : MCL_FUTURE | MCL_CURRENT;
+	pthread_mutex_unlock(&area_lock);
+	return ret;
+}
+
+void area_unlock_memory(void)
+{
+	pthread_mutex_lock(&area_lock);
+	area.lock = 0;
+	pthread_mutex_unlock(&area_lock);
 }
 
 int area_fd(void)
@@ -588,6 +662,7 @@ int area_fork_child(void)
 	shmfile_close(&area.file);
 	area.file.path[0] = 0;
 	area.private = true;
+	area.lock = 0;		/* a child inherits no locks */
 	pthread_mutex_unlock(&area_lock);
 	block_fork_release();
 	return 0;

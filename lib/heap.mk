@@ -13,6 +13,7 @@ HEAP_SRCS := \
 	heap_os.c \
 	host.c \
 	maps.c \
+	memlock.c \
 	shmfile.c \
 	start.c \
 	window.c \

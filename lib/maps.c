@@ -27,21 +27,24 @@ static void parse(char *line, struct mapping *mapping)
 		 at && *at ? at : "anonymous memory");
 }
 
-/* Looks at the whole lines in @buf; returns how many bytes they are. */
-static size_t look(char *buf, uintptr_t from, uintptr_t to, struct mapping *found, bool *done)
+typedef bool (*each_fn)(const struct mapping *mapping, void *arg);
+
+/* The whole lines in @buf; returns how many bytes they are. */
+static size_t each_line(char *buf, each_fn each, void *arg, bool *done)
 {
+	struct mapping mapping;
 	char *line = buf, *newline;
 
 	while (!*done && (newline = strchr(line, '\n'))) {
 		*newline = 0;
-		parse(line, found);
-		*done = found->to > from && found->from < to;
+		parse(line, &mapping);
+		*done = each(&mapping, arg);
 		line = newline + 1;
 	}
 	return (size_t)(line - buf);
 }
 
-bool maps_find(uintptr_t from, uintptr_t to, struct mapping *found)
+bool maps_each(each_fn each, void *arg)
 {
 	int fd = raw_open("/proc/self/maps", O_RDONLY, 0);
 	char buf[BUFFER];
@@ -54,7 +57,7 @@ bool maps_find(uintptr_t from, uintptr_t to, struct mapping *found)
 	while (!done && (got = raw_read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
 		have += (size_t)got;
 		buf[have] = 0;
-		used = look(buf, from, to, found, &done);
+		used = each_line(buf, each, arg, &done);
 		have -= used;
 		memmove(buf, buf + used, have);
 		if (have == sizeof(buf) - 1)
@@ -62,4 +65,26 @@ bool maps_find(uintptr_t from, uintptr_t to, struct mapping *found)
 	}
 	raw_close(fd);
 	return done;
+}
+
+struct search {
+	uintptr_t	from, to;
+	struct mapping	*found;
+};
+
+static bool overlaps(const struct mapping *mapping, void *arg)
+{
+	const struct search *search = arg;
+
+	if (mapping->to <= search->from || mapping->from >= search->to)
+		return false;
+	*search->found = *mapping;
+	return true;
+}
+
+bool maps_find(uintptr_t from, uintptr_t to, struct mapping *found)
+{
+	struct search search = { .from = from, .to = to, .found = found };
+
+	return maps_each(overlaps, &search);
 }

@@ -15,6 +15,9 @@ struct mapping {
 	char		name[200];	/* a path, "[heap]" or the like, "anonymous memory" */
 };
 
+/* Calls @each for every mapping, by address, until it returns true; true: it did. */
+bool maps_each(bool (*each)(const struct mapping *mapping, void *arg), void *arg);
+
 /* The first mapping that overlaps [from, to). */
 bool maps_find(uintptr_t from, uintptr_t to, struct mapping *found);
 

@@ -23,6 +23,7 @@
 #include "maps.h"
 #include "raw.h"
 
+#define PIECE		((size_t)2 << 20)
 #define RESERVE_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 struct window window;
@@ -30,10 +31,10 @@ struct window window;
 static pthread_mutex_t window_lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t mapped[AGNOCAST_SESSIONS_MAX];	/* window_lock; bytes of each peer's area */
 
-static int map_at(uintptr_t address, size_t len, int prot, int flags, int fd, off_t offset)
+static int map_piece(uintptr_t address, size_t len, int flags, int fd, off_t offset)
 {
 	/* Not libc's: sanitizers make shadow for what goes through that. */
-	long got = raw_call(SYS_mmap, address, len, prot, flags, fd, offset);
+	long got = raw_call(SYS_mmap, address, len, PROT_NONE, flags, fd, offset);
 
 	if (got < 0 && got > -4096)
 		return (int)got;
@@ -42,7 +43,47 @@ static int map_at(uintptr_t address, size_t len, int prot, int flags, int fd, of
 		raw_call(SYS_munmap, got, len);
 		return -EEXIST;
 	}
+	raw_call(SYS_munlock, address, len);
 	return 0;
+}
+
+/* Put back what was there before map_at(). */
+static void unmap(uintptr_t address, size_t len, int flags)
+{
+	if (flags & MAP_FIXED)
+		raw_call(SYS_mmap, address, len, PROT_NONE, RESERVE_FLAGS | MAP_FIXED, -1, 0);
+	else
+		raw_call(SYS_munmap, address, len);
+}
+
+/*
+ * After mlockall(MCL_FUTURE) a mapping is locked and filled as it is made: that
+ * would fill the holes of the file, another process's perhaps. What cannot be
+ * accessed is not filled, so it is opened only after it was unlocked. And it
+ * counts as locked for that moment: where the limit does not allow for the
+ * whole (EAGAIN), it is made of pieces.
+ */
+static int map_at(uintptr_t address, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	size_t done = 0, step = len;
+	int ret = 0;
+
+	while (!ret && done < len) {
+		if (step > len - done)
+			step = len - done;
+		ret = map_piece(address + done, step, flags, fd, offset + (off_t)done);
+		if (!ret) {
+			done += step;
+		} else if (ret == -EAGAIN && step > PIECE && len <= window.area_size) {
+			step = (step / 2 + PIECE - 1) / PIECE * PIECE;
+			ret = 0;
+		}
+	}
+	if (!ret && prot != PROT_NONE)
+		ret = (int)raw_call(SYS_mprotect, address, len, prot);
+	if (ret && done)
+		unmap(address, done, flags);
+	return ret;
 }
 
 /* Never dumped: there is nothing in it, and the kernel knows. */
@@ -61,6 +102,17 @@ static void describe_obstacle(uintptr_t from, uintptr_t to, char *why, size_t le
 		 "at 0x%" PRIxPTR "-0x%" PRIxPTR ": give the registry another window, the same "
 		 "for the whole host (agnocastd --window-base, or the module's parameter "
 		 "window_base)", from, to, found.name, found.from, found.to);
+}
+
+/* The kernel's word for "after mlockall(MCL_FUTURE), that is more than may be locked". */
+static void describe_lock_limit(size_t bytes, char *why, size_t len)
+{
+	struct rlimit limit = { 0 };
+
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	snprintf(why, len, "%zu bytes of addresses cannot be mapped: this process called "
+		 "mlockall(MCL_FUTURE) and may lock only %llu bytes: raise RLIMIT_MEMLOCK "
+		 "(ulimit -l)", bytes, (unsigned long long)limit.rlim_cur);
 }
 
 static bool address_space_is_limited(void)
@@ -89,7 +141,7 @@ int window_reserve(uintptr_t base, size_t area_size, uint32_t areas,
 	window.reserved = !ret;
 	if (ret == -EEXIST) {
 		describe_obstacle(base, base + bytes, why, len);
-	} else if (ret == -ENOMEM && address_space_is_limited()) {
+	} else if (ret == -EAGAIN || (ret == -ENOMEM && address_space_is_limited())) {
 		ret = 0;		/* each mapping on its own, then */
 	} else if (ret) {
 		snprintf(why, len, "addresses 0x%" PRIxPTR "-0x%" PRIxPTR " cannot be had "
@@ -122,6 +174,8 @@ static int say_why(int ret, uintptr_t address, size_t len, char *why, size_t why
 {
 	if (ret == -EEXIST)
 		describe_obstacle(address, address + len, why, why_len);
+	else if (ret == -EAGAIN)
+		describe_lock_limit(len, why, why_len);
 	else if (ret == -ENOMEM && address_space_is_limited())
 		snprintf(why, why_len, "%zu bytes of addresses are more than the limit on "
 			 "address space leaves: raise RLIMIT_AS (ulimit -v)", len);
@@ -150,20 +204,14 @@ int window_map_own(uintptr_t address, int fd, char *why, size_t why_len)
 	return 0;
 }
 
-/* Without a reservation only what we mapped before may be replaced. */
-static int map_part(uintptr_t address, size_t len, size_t old, int fd)
+/* What is mapped already stays as it is: somebody may be reading there. */
+static int map_rest(uintptr_t address, size_t len, size_t old, int fd)
 {
-	int ret = 0;
+	int how = window.reserved ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 
-	if (window.reserved)
-		return map_at(address, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
-	if (len > old)
-		ret = map_at(address + old, len - old, PROT_READ,
-			     MAP_SHARED | MAP_FIXED_NOREPLACE, fd, (off_t)old);
-	if (!ret && old)
-		ret = map_at(address, len < old ? len : old, PROT_READ,
-			     MAP_SHARED | MAP_FIXED, fd, 0);
-	return ret;
+	if (len <= old)
+		return 0;
+	return map_at(address + old, len - old, PROT_READ, MAP_SHARED | how, fd, (off_t)old);
 }
 
 int window_map_peer(uintptr_t address, size_t len, int fd, char *why, size_t why_len)
@@ -177,7 +225,7 @@ int window_map_peer(uintptr_t address, size_t len, int fd, char *why, size_t why
 		return -EINVAL;
 	}
 	pthread_mutex_lock(&window_lock);
-	ret = map_part(address, len, mapped[slot], fd);
+	ret = map_rest(address, len, mapped[slot], fd);
 	if (!ret) {
 		madvise((void *)address, len, MADV_DONTFORK);
 		madvise((void *)address, len, MADV_DONTDUMP);

@@ -38,9 +38,9 @@ void window_unreserve(void);
 int window_map_own(uintptr_t address, int fd, char *why, size_t why_len);
 
 /*
- * Map the first @len bytes of @fd read-only at @address (of another area), over
- * the reservation or over what was mapped there before from the same file.
- * Not dumped, not inherited by fork. On failure @why says what is in the way.
+ * Map the first @len bytes of @fd read-only at @address (of another area), or
+ * what is not mapped of them yet. Not dumped, not inherited by fork, not
+ * locked. On failure @why says what is in the way.
  */
 int window_map_peer(uintptr_t address, size_t len, int fd, char *why, size_t why_len);
 

@@ -5,14 +5,19 @@
 
 HEAP_PROGRAMS := heap_family heap_fork heap_join heap_limits heap_ownmalloc heap_spawn \
 	heap_threads
-PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest
+PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest heap_mlock heap_join_at
 
 # No malloc of a test may be optimised away, whatever it asks for.
 $(HEAP_PROGRAMS:%=$(OUT)/%): $(OUT)/%: %.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< -lpthread -ldl
 
-$(OUT)/heap_deepbind: heap_deepbind.c $(BUILD)/lib/libagnocast.so | $(OUT)
+$(OUT)/heap_deepbind $(OUT)/heap_mlock: $(OUT)/%: %.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< $(AGNOCAST)
+
+# A program that lies where the areas are. Most of crt is not made for that.
+$(OUT)/heap_join_at: heap_join.c | $(OUT)
+	$(CC) $(ALL_CFLAGS) -fno-builtin -fPIC -no-pie -nostartfiles -Wl,--no-relax \
+		-Wl,-Ttext-segment=0x180000000000 $$($(CC) -print-file-name=Scrt1.o) -o $@ $<
 
 $(OUT)/heap_plugin.so: heap_plugin.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -fPIC -shared -o $@ $<

@@ -31,6 +31,7 @@ lines()
 	while IFS= read -r line; do
 		case $line in
 		"ok "*) ok "${4-}${line#ok }" ;;
+		"skip "*) skip "${4-}$(cut -d : -f 1 <<<"${line#skip }")" "${line#*: }" ;;
 		"not ok "*) echo "not ok ${4-}${line#not ok }"; failed=$((failed + 1)) ;;
 		esac
 	done <"$1"
@@ -204,6 +205,15 @@ limits()
 	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M program heap_limits exhaust
 }
 
+# mlockall, and where the programs and the mappings of others may lie
+locked()
+{
+	MEMPOOL_SIZE=2M program heap_mlock
+	says joins_although_mlockall_came_first '^0 $' "$programs/heap_mlock" early 64
+	says refuses_a_small_limit_on_locks '^-11 17179869184 bytes .*ulimit -l' \
+		"$programs/heap_mlock" early 1
+}
+
 # A full /dev/shm is ENOMEM, not SIGBUS: in a mount namespace of our own.
 full_shm()
 {
@@ -284,6 +294,7 @@ strict
 names
 silence
 full_shm
+locked
 if [ -n "${AGNOCAST_VM:-}" ]; then
 	# What has to do with the registry, at an emulated machine's pace.
 	HEAP_TEST_SCALE=${HEAP_TEST_SCALE:-10} program heap_fork
