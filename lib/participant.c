@@ -117,6 +117,8 @@ static void rejoin(void)
 	if (!ret) {
 		peers_unannounced = peers_announce_again();
 		rejoin_done();
+	} else if (ret < 0) {
+		rejoin_refused(ret);
 	}
 	pthread_mutex_unlock(&self.lock);
 }
@@ -327,7 +329,7 @@ int participant_register(unsigned int cmd, struct agnocast_endpoint_add *add)
 	ret = registry_client_call(&registry, cmd, add);
 	if (!ret)
 		tell_peers(peers, add->peers_count);
-	else
+	else if (!add->again)
 		log_line(AGNOCAST_LOG_ERROR, "topic %s: %s", add->topic,
 			 ret == -ENOTCONN ? "the registry is gone; start it again, then "
 			 "this process" :
@@ -335,4 +337,21 @@ int participant_register(unsigned int cmd, struct agnocast_endpoint_add *add)
 			 strerrordesc_np(-ret));
 	free(peers);
 	return ret;
+}
+
+int participant_register_again(unsigned int cmd, struct agnocast_endpoint_add *add,
+			       const struct agnocast_roster **roster, uint64_t *topic)
+{
+	int ret = participant_register(cmd, add);
+
+	/* Registered, but the connection broke before we heard of it. */
+	if (ret == -EEXIST)
+		return roster_find(add->topic, roster, topic);
+	if (ret)
+		return ret;
+	if (!roster_at(add->roster))
+		return -EPROTO;
+	*roster = roster_at(add->roster);
+	*topic = roster_topic(*roster);
+	return 0;
 }

@@ -13,9 +13,11 @@
 #define AGNOCAST_PARTICIPANT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uapi/agnocast.h>
 
 struct agnocast_publisher;
+struct agnocast_roster;
 struct agnocast_subscription;
 
 /*
@@ -41,6 +43,10 @@ void participant_remove_subscription(struct agnocast_subscription *sub);
 
 /* Registers an endpoint; fills the out members of @add. Tells the peers. */
 int participant_register(unsigned int cmd, struct agnocast_endpoint_add *add);
+
+/* With @add->again: after a restart of the registry. Where its topic's roster is now. */
+int participant_register_again(unsigned int cmd, struct agnocast_endpoint_add *add,
+			       const struct agnocast_roster **roster, uint64_t *topic);
 
 /* "/name" of at most 255 bytes and a node name that fits, copied into @add. */
 int participant_name(struct agnocast_endpoint_add *add, const char *topic,

@@ -29,6 +29,7 @@
 
 #define BATCH 32u			/* messages destroyed by one call */
 #define UNREACHED_MAX 1024u		/* retained for readers not mapped yet */
+#define NO_TOPIC UINT64_MAX		/* id of none: its roster is empty */
 #define ATTACH_GRACE_NS 1000000000u	/* for a reader that was just mapping us */
 
 static const uint32_t *futex_of(const _Atomic uint64_t *head)
@@ -128,6 +129,8 @@ static bool links_refresh(struct agnocast_publisher *pub)
 	uint32_t count, generation, awaited = rosters_awaited();
 	struct link *links;
 
+	if (pub->stray)
+		return false;
 	if (!roster_moved(pub, awaited))
 		return true;
 	if (roster_read(pub->roster, pub->topic, AGNOCAST_SUBSCRIPTION, &entries, &count,
@@ -448,20 +451,48 @@ static int register_ring(struct agnocast_publisher *pub, struct agnocast_endpoin
 int publisher_rejoin(struct agnocast_publisher *pub)
 {
 	struct agnocast_endpoint_add add = pub->add;
+	const struct agnocast_roster *roster;
+	uint64_t topic;
 	int ret;
 
-	if (pub->withdrawn)
+	if (pub->withdrawn) {
+		pub->stray = true;
 		return 0;
+	}
 	add.again = pub->generation;
-	ret = participant_register(AGNOCAST_PUBLISHER_ADD_CMD, &add);
-	if (ret || !roster_at(add.roster))
-		return ret ? ret : -EPROTO;
+	ret = participant_register_again(AGNOCAST_PUBLISHER_ADD_CMD, &add, &roster, &topic);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&pub->lock);
-	pub->roster = roster_at(add.roster);
-	pub->topic = roster_topic(pub->roster);
+	pub->roster = roster;
+	pub->topic = topic;
 	pub->roster_known = false;
 	pthread_mutex_unlock(&pub->lock);
 	return 0;
+}
+
+/*
+ * A withdrawn publisher is not registered again, but follows those who may
+ * still read it. Once all who live are back, its topic's new roster names them;
+ * before, the topic may vanish and come anew.
+ */
+static void find_roster(struct agnocast_publisher *pub)
+{
+	const struct agnocast_roster *roster = pub->roster;
+	uint64_t topic = NO_TOPIC;
+	int ret;
+
+	if (rosters_awaited())
+		return;
+	ret = roster_find(pub->add.topic, &roster, &topic);
+	if (ret && ret != -ENOENT)
+		return;
+	pthread_mutex_lock(&pub->lock);
+	pub->roster = roster;
+	pub->topic = topic;
+	pub->roster_known = false;
+	pub->stray = false;
+	pthread_mutex_unlock(&pub->lock);
 }
 
 static int create(struct agnocast_publisher *pub, struct agnocast_endpoint_add *add,
@@ -590,6 +621,8 @@ bool publisher_refresh(struct agnocast_publisher *pub)
 	uint32_t doomed = 0;
 	bool busy;
 
+	if (pub->stray)
+		find_roster(pub);
 	map_links(pub);
 	pthread_mutex_lock(&pub->lock);
 	if (pub->withdrawn)

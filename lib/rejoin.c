@@ -13,7 +13,11 @@
 #include "start.h"
 #include "window.h"
 
-static enum { TOGETHER, PARTED, GIVEN_UP } state;	/* the library's thread's */
+#define SAME_REGISTRY 1
+
+/* The library's thread's. */
+static enum { TOGETHER, PARTED, GIVEN_UP } state;
+static bool halfway;		/* a new one has our session, not all of our endpoints */
 
 int rejoin_watch(void)
 {
@@ -62,11 +66,12 @@ static int claim_session(void)
 	};
 	int ret = registry_client_call(&registry, AGNOCAST_REJOIN_CMD, &args);
 
-	/* A connection that broke again, and not the daemon. */
+	/* The connection broke, not the daemon. */
 	if (ret == -EEXIST)
-		return 0;
+		return halfway ? 0 : SAME_REGISTRY;
 	if (ret == -EBUSY || ret == -EINVAL || ret == -ENOTTY || ret == -EPERM)
 		return give_up("and does not take this process back");
+	halfway = halfway || !ret;
 	return ret;
 }
 
@@ -86,6 +91,8 @@ int rejoin_try(void)
 
 	if (!ret)
 		ret = claim_session();
+	if (ret == SAME_REGISTRY)
+		state = TOGETHER;
 	if (!ret)
 		ret = hand_over_area();
 	if (!ret)
@@ -95,11 +102,19 @@ int rejoin_try(void)
 	return ret;
 }
 
+void rejoin_refused(int err)
+{
+	if (err != -ENOTCONN && err != -ENOMEM)
+		give_up("and does not take this process's endpoints back");
+}
+
 void rejoin_done(void)
 {
 	struct agnocast_leave args = { 0 };
 
-	registry_client_call(&registry, AGNOCAST_REJOINED_CMD, &args);
+	if (registry_client_call(&registry, AGNOCAST_REJOINED_CMD, &args))
+		return;
 	state = TOGETHER;
+	halfway = false;
 	log_line(AGNOCAST_LOG_INFO, "joined the restarted registry at %s", registry.address);
 }

@@ -21,9 +21,12 @@ bool rejoin_pending(void);
 
 /*
  * Reaches for the registry and joins it again, but for the endpoints. The
- * participant lock is held. 0: rejoin_done() is to follow; else try later.
+ * participant lock is held. 0: the endpoints are to follow, then rejoin_done();
+ * 1: nothing is, it is the same registry; -errno: try later.
  */
 int rejoin_try(void);
+/* An endpoint was not taken back. */
+void rejoin_refused(int err);
 /* All endpoints are registered again. */
 void rejoin_done(void);
 

@@ -129,3 +129,43 @@ int roster_read(const struct agnocast_roster *roster, uint64_t topic, uint32_t k
 	free(to);
 	return -EAGAIN;
 }
+
+#define FIND_PAGE 64	/* topics asked for at once */
+
+static const struct agnocast_topic_info *named(const struct agnocast_topic_info *info,
+					       uint32_t count, const char *name)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!strncmp(info[i].name, name, sizeof(info->name)))
+			return &info[i];
+	return NULL;
+}
+
+int roster_find(const char *name, const struct agnocast_roster **roster, uint64_t *topic)
+{
+	struct agnocast_topic_info *info = calloc(FIND_PAGE, sizeof(*info));
+	const struct agnocast_topic_info *found = NULL;
+	uint64_t cursor = 0;
+	int ret = info ? 0 : -ENOMEM;
+
+	while (!ret && !found) {
+		struct agnocast_list list = {
+			.what = AGNOCAST_LIST_TOPICS, .cursor = cursor,
+			.buf = (uintptr_t)info, .buf_len = FIND_PAGE * sizeof(*info),
+		};
+
+		ret = registry_client_call(&registry, AGNOCAST_LIST_CMD, &list);
+		if (!ret && !list.count)
+			ret = -ENOENT;
+		if (!ret)
+			found = named(info, list.count, name);
+		cursor = list.next;
+	}
+	if (found) {
+		*roster = roster_at(found->roster);
+		*topic = found->topic;
+		ret = *roster ? 0 : -EPROTO;
+	}
+	free(info);
+	return ret;
+}

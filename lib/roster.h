@@ -43,6 +43,12 @@ static inline uint64_t roster_topic(const struct agnocast_roster *roster)
 }
 
 /*
+ * Asks the registry for the roster of the topic called @name, without having
+ * an endpoint there. -ENOENT: no such topic; -ENOMEM, -ENOTCONN, ...
+ */
+int roster_find(const char *name, const struct agnocast_roster **roster, uint64_t *topic);
+
+/*
  * Participants of an earlier agnocastd that have not come back yet: while there
  * are any, who is missing from a roster is not gone.
  */

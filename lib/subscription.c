@@ -294,14 +294,16 @@ static int register_block(struct agnocast_subscription *sub,
 int subscription_rejoin(struct agnocast_subscription *sub)
 {
 	struct agnocast_endpoint_add add = sub->add;
+	const struct agnocast_roster *roster;
+	uint64_t topic;
 	int ret;
 
 	add.again = sub->generation;
-	ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, &add);
-	if (ret || !roster_at(add.roster))
-		return ret ? ret : -EPROTO;
-	sub->roster = roster_at(add.roster);
-	sub->topic = roster_topic(sub->roster);
+	ret = participant_register_again(AGNOCAST_SUBSCRIBER_ADD_CMD, &add, &roster, &topic);
+	if (ret)
+		return ret;
+	sub->roster = roster;
+	sub->topic = topic;
 	sub->roster_known = false;
 	return 0;
 }

@@ -307,6 +307,8 @@ static void run(char *line)
 		answer("%d", agnocast_subscription_destroy(subs[atoi(args)]));
 	else if (!strcmp(line, "status"))
 		answer("%d %s", agnocast_status(), agnocast_reason());
+	else if (!strcmp(line, "closefds"))
+		answer("%d", close_range(3, ~0U, 0));
 	else if (!strcmp(line, "scribble"))
 		do_scribble();
 	else if (!strcmp(line, "fork"))

@@ -40,7 +40,7 @@ stop_daemon() { kill -9 $daemon; wait $daemon; daemon=; rm -f "$tmp/agnocastd.so
 agent()
 {
 	mkfifo "$tmp/$1.in" "$tmp/$1.out"
-	"$AGENT" <"$tmp/$1.in" >"$tmp/$1.out" 2>"$tmp/$1.err" &
+	AGENT_LOG=1 "$AGENT" <"$tmp/$1.in" >"$tmp/$1.out" 2>"$tmp/$1.err" &
 	eval "$1=$!; exec $2>'$tmp/$1.in' $3<'$tmp/$1.out'"
 }
 
@@ -119,6 +119,51 @@ done
 until_says the_last_hears_the_first 19 20 'stats 0' '0 0 0 0 0 1'
 say 11 12 'publish 0 32 1' >/dev/null
 expect and_gets_its_messages '32 32' "$(say 19 20 'take 0 5000 0')"
+
+# The host closes our descriptors: the registry is the same, nothing is to be said again.
+say 11 12 'closefds' >/dev/null
+say 11 12 'publish 0 33 1' >/dev/null
+expect messages_without_descriptors '33 33' "$(say 19 20 'take 0 5000 0')"
+# The library looks twice a second, and ten times a second once it is parted.
+say 19 20 'take 0 1500 0' >/dev/null
+until_says a_new_endpoint_without_descriptors 11 12 'pub 1 /late 8 0' 0
+grep -q 'topic ' "$tmp/pub.err" && not_ok no_complaints "$(tail -n 1 "$tmp/pub.err")" || ok no_complaints
+
+# Withdrawn with unread messages: their reader dies while there is no registry.
+agent leaves 21 22
+agent stays 23 24
+agent goes 25 26
+say 21 22 'pub 0 /w 8 0' >/dev/null
+say 23 24 'sub 0 /w 8 0' >/dev/null
+say 25 26 'sub 0 /w 8 0' >/dev/null
+say 21 22 'publish 0 1 3' >/dev/null
+expect held_by_one_that_stays '1 1' "$(say 23 24 'take 0 5000 0')"
+expect held_by_one_that_goes '1 1' "$(say 25 26 'take 0 5000 0')"
+say 21 22 'unpub 0' >/dev/null
+stop_daemon
+kill -9 "$goes"; wait "$goes" 2>/dev/null
+start_daemon
+until_says joined_again 17 18 'sub 1 /w 8 0' 0
+expect the_withdrawn_is_drained '2 2 3 1' "$(say 23 24 'drain 0')"
+until_says what_is_held_is_kept 21 22 'destroyed' '2 5'
+expect and_intact '1 of 1' "$(say 23 24 'hold_check')"
+say 23 24 'release_all' >/dev/null
+until_says and_the_rest_is_destroyed 21 22 'destroyed' '3 6'
+
+# Withdrawn, and nobody is left who had its topic.
+say 21 22 'pub 1 /x 8 0' >/dev/null
+agent lone 27 28
+say 27 28 'sub 0 /x 8 0' >/dev/null
+say 21 22 'publish 1 7 1' >/dev/null
+taken=$(say 27 28 'take 0 5000 0')
+expect held_by_the_only_one 7 "${taken% *}"
+say 21 22 'unpub 1' >/dev/null
+stop_daemon
+kill -9 "$lone"; wait "$lone" 2>/dev/null
+start_daemon
+until_says nobody_is_left 21 22 'destroyed' '4 13'
+for fd in 21 23; do echo quit >&$fd; done
+wait "$leaves" "$stays"
 
 for fd in 11 13 17 19; do echo quit >&$fd; done
 wait "$pub" "$sub" "$new" "$last"
