@@ -2,10 +2,9 @@
 /*
  * area.c - this process's own shared memory
  *
- * Three marks: .control_top and .heap_top, up to where addresses were handed
- * out, and a bitmap of the heap's pages that are committed. The bitmap lies
- * in private memory. A page's bit is changed only under the lock, and asked
- * for without it by whoever owns the page.
+ * Two marks: .control_top and .heap_top, up to where addresses were handed
+ * out. The control part is committed up to .control_end, the heap page by page
+ * (pages.c).
  */
 
 #define _GNU_SOURCE 1
@@ -21,13 +20,13 @@
 #include <uapi/agnocast.h>
 
 #include "config.h"
+#include "pages.h"
 #include "raw.h"
 #include "shmfile.h"
 #include "window.h"
 
 #define KIB		((size_t)1024)
-#define FIRST_STEP	(32 * KIB)	/* what a bystander commits beyond its need, at most */
-#define LAST_STEP	(4096 * KIB)	/* 0.35 ms of fallocate */
+#define FIRST_STEP	(32 * KIB)	/* of the heap, at the join */
 #define DUMP_STEP	(2048 * KIB)
 #define COPY_STEP	(1024 * KIB)	/* fits a cache */
 #define BLOCKS_START	4096
@@ -43,176 +42,48 @@ static struct {
 	size_t		page;
 	uint64_t	mempool_size;
 	uint64_t	max;		/* bytes that may be committed to the heap */
-	bool		prefault;
 	/* area_lock */
 	struct shmfile	file;
 	uint64_t	control_top;	/* offset in the area */
 	uint64_t	control_end;	/* committed up to here */
 	size_t		heap_top;	/* offset in the heap */
 	size_t		dumped;		/* offset in the heap; core dumps hold what is below */
-	size_t		committed;	/* pages of the heap */
-	uint64_t	*map;		/* bit: page of the heap is committed */
 	int		lock;		/* MCL_ flags for what comes into use; 0: none */
 	bool		private;	/* a forked child's copy: no file */
 } area = { .file.fd = -1 };
-
-static bool page_is_committed(size_t page)
-{
-	return __atomic_load_n(&area.map[page / 64], __ATOMIC_RELAXED) >> page % 64 & 1;
-}
-
-/* The first page of [page, end) that is not committed, or @end. */
-static size_t next_hole(size_t page, size_t end)
-{
-	while (page < end) {
-		if (page % 64 == 0 && !~__atomic_load_n(&area.map[page / 64], __ATOMIC_RELAXED))
-			page += 64;
-		else if (page_is_committed(page))
-			page++;
-		else
-			return page;
-	}
-	return end;
-}
-
-static size_t count_holes(size_t page, size_t end)
-{
-	size_t holes = 0;
-
-	while ((page = next_hole(page, end)) < end) {
-		holes++;
-		page++;
-	}
-	return holes;
-}
-
-/* area_lock. */
-static void mark(size_t page, size_t end, bool committed)
-{
-	for (; page < end; page++) {
-		uint64_t bit = UINT64_C(1) << page % 64;
-
-		if (committed)
-			__atomic_fetch_or(&area.map[page / 64], bit, __ATOMIC_RELAXED);
-		else
-			__atomic_fetch_and(&area.map[page / 64], ~bit, __ATOMIC_RELAXED);
-	}
-}
 
 static void publish_counters(void)
 {
 	struct agnocast_area *header = own_area.header;
 
-	atomic_store_explicit(&header->heap_committed, area.committed * area.page, memory_order_relaxed);
 	atomic_store_explicit(&header->heap_used, area.heap_top, memory_order_relaxed);
 	atomic_store_explicit(&header->control_committed, area.control_end, memory_order_relaxed);
 }
 
-static bool is_participant(void)
-{
-	return atomic_load_explicit(&own_area.header->participant, memory_order_relaxed);
-}
-
-/* Real time: no page fault later. A kernel before 5.14 touches page by page. */
-static void populate(size_t offset, size_t len)
-{
-	char *p = (char *)area_heap_base + offset;
-
-	if (!madvise(p, len, MADV_POPULATE_WRITE))
-		return;
-	for (size_t i = 0; i < len; i += area.page)
-		__atomic_fetch_or(p + i, 0, __ATOMIC_RELAXED);
-}
-
-/* area_lock. Commit the pages [first, end), of which some may be committed. */
-static int commit_pages(size_t first, size_t end)
-{
-	size_t holes = count_holes(first, end);
-	int ret;
-
-	if (!holes)
-		return 0;
-	if ((area.committed + holes) * area.page > area.max)
-		return -ENOMEM;
-	ret = shmfile_commit(&area.file, AGNOCAST_CONTROL_SIZE + first * area.page,
-			     (end - first) * area.page);
-	if (ret)
-		return ret;
-	mark(first, end, true);
-	area.committed += holes;
-	return 0;
-}
-
 /*
- * area_lock. Commit ahead of [first, end) too, in steps that grow with the
- * heap: a bystander pays for a few pages, a large heap makes few calls.
+ * Not under the lock, which others need while the kernel works: the host may
+ * close the descriptor in between, but hardly twice.
  */
-static int commit_ahead(size_t first, size_t end)
+static int on_file(int (*call)(int, uint64_t, uint64_t), size_t offset, size_t len)
 {
-	size_t step = area.committed * area.page / 4, ahead;
-	size_t last = area_heap_size / area.page;
-	int ret;
+	int ret = -EBADF;
 
-	if (step < FIRST_STEP)
-		step = FIRST_STEP;
-	if (step > LAST_STEP)
-		step = LAST_STEP;
-	ahead = first + step / area.page;
-	if (ahead > last)
-		ahead = last;
-	if (ahead > end && !commit_pages(first, ahead)) {
-		end = ahead;
-		ret = 0;
-	} else {
-		ret = commit_pages(first, end);
+	for (int i = 0; i < 2 && ret == -EBADF; i++) {
+		int fd = area_fd();
+
+		ret = fd < 0 ? fd : call(fd, AGNOCAST_CONTROL_SIZE + offset, len);
 	}
-	if (!ret && ((area.prefault && is_participant()) || area.lock & MCL_CURRENT))
-		populate(first * area.page, (end - first) * area.page);
 	return ret;
 }
 
-int area_heap_commit(void *p, size_t len)
+int area_file_commit(size_t offset, size_t len)
 {
-	size_t first = ((uintptr_t)p - area_heap_base) / area.page;
-	size_t end = first + (len + area.page - 1) / area.page;
-	struct agnocast_area *header = own_area.header;
-	int ret = 0, saved = errno;
-
-	if (area.private || next_hole(first, end) == end)
-		return 0;
-	pthread_mutex_lock(&area_lock);
-	first = next_hole(first, end);
-	if (first < end) {
-		ret = commit_ahead(first, end);
-		if (ret)
-			atomic_fetch_add_explicit(&header->grow_failures, 1, memory_order_relaxed);
-		else if (area.committed * area.page > area.mempool_size)
-			atomic_fetch_add_explicit(&header->grows, 1, memory_order_relaxed);
-		publish_counters();
-	}
-	pthread_mutex_unlock(&area_lock);
-	errno = saved;
-	return ret ? -ENOMEM : 0;
+	return on_file(shmfile_commit, offset, len);
 }
 
-int area_heap_decommit(void *p, size_t len)
+int area_file_punch(size_t offset, size_t len)
 {
-	size_t offset = (uintptr_t)p - area_heap_base, first = offset / area.page;
-	size_t end = first + len / area.page;
-	int ret = -EPERM;
-
-	if (area.private)
-		return -EOPNOTSUPP;
-	pthread_mutex_lock(&area_lock);
-	if (offset >= area.mempool_size || !is_participant())
-		ret = shmfile_punch(&area.file, AGNOCAST_CONTROL_SIZE + offset, len);
-	if (!ret) {
-		area.committed -= end - first - count_holes(first, end);
-		mark(first, end, false);
-		publish_counters();
-	}
-	pthread_mutex_unlock(&area_lock);
-	return ret;
+	return on_file(shmfile_punch, offset, len);
 }
 
 /*
@@ -290,7 +161,8 @@ uint64_t area_control_grow(size_t len, int *err)
 	else if (end > AGNOCAST_CONTROL_SIZE)
 		*err = -ENOMEM;
 	else if (end > area.control_end)
-		*err = shmfile_commit(&area.file, area.control_end, end - area.control_end);
+		*err = shmfile_commit(shmfile_fd(&area.file), area.control_end,
+				      end - area.control_end);
 	if (!*err && end > area.control_end)
 		*err = lock_new(own_area.base + area.control_end, end - area.control_end);
 	if (!*err) {
@@ -320,32 +192,6 @@ size_t area_bytes_in_use(void)
 	return bytes;
 }
 
-/* The first page of [page, end) that is committed, or @end. */
-static size_t next_committed(size_t page, size_t end)
-{
-	while (page < end) {
-		if (page % 64 == 0 && !__atomic_load_n(&area.map[page / 64], __ATOMIC_RELAXED))
-			page += 64;
-		else if (!page_is_committed(page))
-			page++;
-		else
-			return page;
-	}
-	return end;
-}
-
-/* area_lock. What is committed ahead of use, too: its commit will not come here again. */
-static void populate_committed(void)
-{
-	size_t end = area_heap_size / area.page, page = 0, hole;
-
-	while ((page = next_committed(page, end)) < end) {
-		hole = next_hole(page, end);
-		populate(page * area.page, (hole - page) * area.page);
-		page = hole;
-	}
-}
-
 int area_lock_memory(int mcl_flags)
 {
 	uintptr_t base = own_area.base;
@@ -356,12 +202,12 @@ int area_lock_memory(int mcl_flags)
 	ret = (int)raw_call(SYS_mlock2, base, area.control_end, MLOCK_ONFAULT);
 	if (!ret)
 		ret = (int)raw_call(SYS_mlock2, area_heap_base, area.heap_top, MLOCK_ONFAULT);
-	if (!ret && !(mcl_flags & MCL_ONFAULT))
-		populate_committed();
 	/* MCL_CURRENT kept: also filled as it comes into use. */
 	if (!ret && mcl_flags & MCL_FUTURE)
 		area.lock = mcl_flags & MCL_ONFAULT ? MCL_FUTURE : MCL_FUTURE | MCL_CURRENT;
 	pthread_mutex_unlock(&area_lock);
+	if (!ret && !(mcl_flags & MCL_ONFAULT))
+		pages_populate(mcl_flags & MCL_FUTURE);
 	return ret;
 }
 
@@ -370,6 +216,7 @@ void area_unlock_memory(void)
 	pthread_mutex_lock(&area_lock);
 	area.lock = 0;
 	pthread_mutex_unlock(&area_lock);
+	pages_populate_no_more();
 }
 
 int area_fd(void)
@@ -384,7 +231,7 @@ int area_fd(void)
 
 static int say_no_room(int err, char *why, size_t len)
 {
-	unsigned long long want = area.mempool_size, left = shmfile_free_space(&area.file);
+	unsigned long long want = area.mempool_size, left = shmfile_free_space(area_fd());
 
 	if (err == -EFBIG)
 		snprintf(why, len, "MEMPOOL_SIZE is %llu bytes, but the limit on file size "
@@ -398,56 +245,34 @@ static int say_no_room(int err, char *why, size_t len)
 
 int area_participate(char *why, size_t len)
 {
-	size_t pages, need;
-	int ret = 0;
+	int ret = -ENOSPC;
 
 	if (!own_area.header || area.private)
 		return -ECHILD;
-	pages = (area.mempool_size + area.page - 1) / area.page;
-	pthread_mutex_lock(&area_lock);
-	need = count_holes(0, pages);
-	if (need * area.page > shmfile_free_space(&area.file))
-		ret = -ENOSPC;
-	else
-		ret = commit_pages(0, pages);
-	if (ret) {
-		ret = say_no_room(ret, why, len);
-	} else {
-		atomic_store_explicit(&own_area.header->participant, 1, memory_order_relaxed);
-		publish_counters();
-	}
-	pthread_mutex_unlock(&area_lock);
-	if (!ret && area.prefault)
-		populate(0, pages * area.page);
-	return ret;
-}
-
-/* The bitmap, in private memory: one bit for each page of the heap. */
-static size_t map_bytes(void)
-{
-	return area_heap_size / area.page / 8;
-}
-
-static int make_map(void)
-{
-	void *map = mmap(NULL, map_bytes(), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	area.map = map == MAP_FAILED ? NULL : map;
-	return area.map ? 0 : -ENOMEM;
+	if (pages_promise_needs() <= shmfile_free_space(area_fd()))
+		ret = pages_promise();
+	if (ret)
+		return say_no_room(ret, why, len);
+	atomic_store_explicit(&own_area.header->participant, 1, memory_order_relaxed);
+	return 0;
 }
 
 /* Header page and the first step of the heap: what a bystander needs to live. */
-static int first_commits(char *why, size_t len)
+static int first_commits(const struct config *config, char *why, size_t len)
 {
 	size_t control = area.page > BLOCKS_START ? area.page : BLOCKS_START;
 	uint64_t need = AGNOCAST_CONTROL_SIZE + FIRST_STEP;
-	int ret = shmfile_commit(&area.file, 0, control);
+	int ret = shmfile_commit(area.file.fd, 0, control);
+	const struct pages_setup setup = {
+		.base = area_heap_base, .size = area_heap_size, .page = area.page,
+		.mempool_size = config->mempool_size, .max = config->mempool_max,
+		.prefault = config->prefault,
+	};
 
 	area.control_top = BLOCKS_START;
 	area.control_end = control;
 	if (!ret)
-		ret = commit_pages(0, FIRST_STEP / area.page);
+		ret = pages_create(&setup, FIRST_STEP);
 	if (ret == -EFBIG)
 		snprintf(why, len, "the limit on file size is below %llu bytes, where the "
 			 "heap starts: raise RLIMIT_FSIZE (ulimit -f)",
@@ -455,7 +280,7 @@ static int first_commits(char *why, size_t len)
 	else if (ret)
 		snprintf(why, len, "no memory for %s (%s; %llu bytes free): enlarge /dev/shm",
 			 area.file.path, strerrordesc_np(-ret),
-			 (unsigned long long)shmfile_free_space(&area.file));
+			 (unsigned long long)shmfile_free_space(area.file.fd));
 	return ret;
 }
 
@@ -474,6 +299,7 @@ static void fill_header(const struct agnocast_new_shm *shm)
 	header->slot = shm->slot;
 	own_area.header = header;
 	publish_counters();
+	pages_show();
 	__atomic_store_n(&header->magic, AGNOCAST_AREA_MAGIC, __ATOMIC_RELEASE);
 }
 
@@ -489,7 +315,6 @@ static void describe(const struct agnocast_new_shm *shm, const struct config *co
 	area.page = getauxval(AT_PAGESZ);
 	area.mempool_size = config->mempool_size;
 	area.max = config->mempool_max;
-	area.prefault = config->prefault;
 	area_heap_base = shm->base + AGNOCAST_CONTROL_SIZE;
 	area_heap_size = window.area_size - AGNOCAST_CONTROL_SIZE;
 }
@@ -511,11 +336,7 @@ int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 		area_destroy();
 		return ret;
 	}
-	ret = make_map();
-	if (ret)
-		snprintf(why, len, "no memory for the heap's bitmap");
-	else
-		ret = first_commits(why, len);
+	ret = first_commits(config, why, len);
 	if (!ret)
 		ret = window_map_own(own_area.base, area.file.fd, why, len);
 	if (ret)
@@ -532,8 +353,7 @@ void area_destroy(void)
 	shmfile_close(&area.file);
 	if (own_area.header)
 		munmap(own_area.header, own_area.size);
-	if (area.map)
-		munmap(area.map, map_bytes());
+	pages_destroy();
 	memset(&own_area, 0, sizeof(own_area));
 	memset(&area, 0, sizeof(area));
 	area.file.fd = -1;
@@ -552,6 +372,7 @@ void area_unlink(void)
 void area_fork_prepare(void)
 {
 	block_fork_prepare();
+	pages_fork_prepare();
 	pthread_mutex_lock(&area_lock);
 }
 
@@ -565,6 +386,7 @@ void area_fork_parent(void)
 {
 	madvise((void *)own_area.base, own_area.size, MADV_DONTFORK);
 	pthread_mutex_unlock(&area_lock);
+	pages_fork_release();
 	block_fork_release();
 }
 
@@ -629,18 +451,16 @@ static void *private_memory(size_t len)
 /* The file cannot be opened any more: copy from the mapping, then swap. */
 static int copy_from_mapping(void)
 {
-	size_t control_len = area.control_end, pages = area.heap_top / area.page, page, end;
+	size_t control_len = area.control_end, from = 0, to;
 	char *control = private_memory(control_len), *heap = private_memory(area.heap_top);
 
 	if (control == MAP_FAILED || heap == MAP_FAILED)
 		return -ENOMEM;
 	memcpy(control, (void *)own_area.base, control_len);
-	for (page = 0; page < pages; page = end) {
-		for (end = page; end < pages && page_is_committed(end); end++)
-			;
-		memcpy(heap + page * area.page, (char *)area_heap_base + page * area.page,
-		       (end - page) * area.page);
-		end += end == page;
+	for (; pages_next_run(&from, &to) && from < area.heap_top; from = to) {
+		if (to > area.heap_top)
+			to = area.heap_top;
+		memcpy(heap + from, (char *)area_heap_base + from, to - from);
 	}
 	if (replace_mapping() ||
 	    mremap(control, control_len, control_len, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -663,7 +483,9 @@ int area_fork_child(void)
 	area.file.path[0] = 0;
 	area.private = true;
 	area.lock = 0;		/* a child inherits no locks */
+	pages_become_private();
 	pthread_mutex_unlock(&area_lock);
+	pages_fork_release();
 	block_fork_release();
 	return 0;
 }

@@ -67,25 +67,16 @@ bool area_owns_heap(const void *p, size_t len);
 
 /*
  * Heap: @size more bytes of address space, @align a power of two. Not to be
- * touched before area_heap_commit(). NULL: the area is exhausted. Thread-safe.
+ * touched before pages_commit(). NULL: the area is exhausted. Thread-safe.
  */
 void *area_heap_grow(size_t size, size_t align);
 
 /* Take back what area_heap_grow() gave last; elsewhere the addresses stay unused. */
 void area_heap_shrink(void *p, size_t size);
 
-/*
- * Promise the memory of whole pages; those that were not committed before are
- * zero. -ENOMEM: /dev/shm or a limit is exhausted. No system call if all of it
- * is committed already, and that is most often so: commits are made ahead.
- */
-int area_heap_commit(void *p, size_t len);
-
-/*
- * Give whole pages back to the system; they need a commit before their next
- * use. -EPERM within MEMPOOL_SIZE of a participant: that stays promised.
- */
-int area_heap_decommit(void *p, size_t len);
+/* For pages.c: @offset in the heap; as shmfile_commit() and shmfile_punch(). */
+int area_file_commit(size_t offset, size_t len);
+int area_file_punch(size_t offset, size_t len);
 
 /*
  * First endpoint: commit all of MEMPOOL_SIZE (and prefault it if

@@ -71,15 +71,40 @@ static void *no_memory(void)
 	return NULL;
 }
 
+/*
+ * The system has no more memory: what lies free in pieces of the wrong size,
+ * or in other threads' share, may be enough. False: nothing could be.
+ */
+static bool make_room(size_t size)
+{
+	if (size >= area_heap_size)
+		return false;
+	aj_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	aj_mallctl("arena." AJ_ALL_ARENAS ".purge", NULL, NULL, NULL, 0);
+	return true;
+}
+
 /* jemalloc aligns what is smaller than this to 8 only; glibc never does. */
 static inline size_t at_least(size_t size)
 {
 	return size < ALIGNMENT ? ALIGNMENT : size;
 }
 
+static __attribute__((noinline)) void *malloc_again(size_t size)
+{
+	void *got = make_room(size) ? aj_malloc(at_least(size)) : NULL;
+
+	return got ? got : no_memory();
+}
+
 EXPORT void *malloc(size_t size)
 {
-	return shared() ? aj_malloc(at_least(size)) : libc_malloc(size);
+	void *got;
+
+	if (!shared())
+		return libc_malloc(size);
+	got = aj_malloc(at_least(size));
+	return __builtin_expect(got != NULL, 1) ? got : malloc_again(size);
 }
 
 /*
@@ -96,12 +121,16 @@ static bool is_thread_data(size_t count, size_t size, uintptr_t caller)
 EXPORT void *calloc(size_t count, size_t size)
 {
 	size_t bytes;
+	void *got;
 
 	if (!shared() || is_thread_data(count, size, (uintptr_t)__builtin_return_address(0)))
 		return libc_calloc(count, size);
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return no_memory();
-	return aj_calloc(1, at_least(bytes));
+	got = aj_calloc(1, at_least(bytes));
+	if (!got && make_room(bytes))
+		got = aj_calloc(1, at_least(bytes));
+	return got ? got : no_memory();
 }
 
 EXPORT void free(void *p)
@@ -115,10 +144,10 @@ EXPORT void free(void *p)
 /* @p is libc's: its size is libc's secret, so libc resizes it before the copy. */
 static void *adopt(void *p, size_t size)
 {
-	void *copy = aj_malloc(at_least(size)), *resized;
+	void *copy = malloc(size), *resized;
 
 	if (!copy)
-		return no_memory();
+		return NULL;
 	resized = libc_realloc(p, size);
 	if (!resized) {
 		aj_free(copy);
@@ -144,6 +173,8 @@ EXPORT void *realloc(void *p, size_t size)
 	if (!in_area(p))
 		return adopt(p, size);
 	got = aj_realloc(p, at_least(size));
+	if (!got && make_room(size))
+		got = aj_realloc(p, at_least(size));
 	return got ? got : no_memory();
 }
 
@@ -165,7 +196,9 @@ static void *aligned(size_t alignment, size_t size)
 		return libc_memalign(alignment, size);
 	if (alignment < sizeof(void *))
 		alignment = sizeof(void *);
-	if (aj_posix_memalign(&p, alignment, size ? size : 1))
+	size = size ? size : 1;
+	if (aj_posix_memalign(&p, alignment, size) &&
+	    (!make_room(size) || aj_posix_memalign(&p, alignment, size)))
 		return no_memory();
 	return p;
 }

@@ -14,6 +14,15 @@
 /* Are the malloc and free that this program calls those of this library? */
 bool heap_is_first(void);
 
+/*
+ * Participants: start the thread that gives free memory back to the system,
+ * and never again to be waited for by one that frees. 0 or -errno.
+ */
+int heap_thread_start(void);
+
+/* At least once a second from then on: parts of the heap that are new take part. */
+void heap_thread_check(void);
+
 /* jemalloc's own fork handlers; nothing before its first use. */
 void heap_fork_prepare(void);
 void heap_fork_parent(void);

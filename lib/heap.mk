@@ -14,6 +14,7 @@ HEAP_SRCS := \
 	host.c \
 	maps.c \
 	memlock.c \
+	pages.c \
 	shmfile.c \
 	start.c \
 	window.c \

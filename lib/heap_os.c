@@ -17,22 +17,28 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "area.h"
 #include "heap.h"
+#include "pages.h"
 #include "raw.h"
 
 #define OVERCOMMIT_FILE	"/proc/sys/vm/overcommit_memory"
 #define OVERCOMMIT_FD	0x3fffffff	/* of nobody */
+#define THREAD_NAME	"agnocast-heap"
+#define THREAD_STACK	((size_t)256 << 10)
+#define DECAY_MS	2000	/* free for so long: back to the system */
 
 /*
- * No decay: giving memory back costs real time and may fail to come again.
+ * No decay: giving memory back costs real time, and a bystander has no thread
+ * that could spend it. heap_thread_start() changes that for a participant.
  * trust_madvise and dss: no probing of what heap_os_madvise() and sbrk refuse.
  */
 const char *aj_malloc_conf =
-	"dirty_decay_ms:-1,muzzy_decay_ms:-1,retain:true,dss:disabled,"
+	"dirty_decay_ms:-1,muzzy_decay_ms:0,retain:true,dss:disabled,max_background_threads:1,"
 	"trust_madvise:true,metadata_thp:disabled,abort_conf:false";
 
 static struct {
@@ -55,8 +61,8 @@ static void *real_mmap(void *addr, size_t len, int prot, int flags)
 /* Commit or decommit what area_heap_grow() gave before. */
 static void *remap(void *addr, size_t len, int prot)
 {
-	int ret = prot == PROT_NONE ? area_heap_decommit(addr, len)
-				    : area_heap_commit(addr, len);
+	int ret = prot == PROT_NONE ? pages_decommit(addr, len)
+				    : pages_commit(addr, len);
 
 	return ret ? MAP_FAILED : addr;
 }
@@ -74,7 +80,7 @@ void *heap_os_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t of
 		got = real_mmap(addr, len, prot, flags);
 	} else {
 		got = area_heap_grow(len, 1);
-		if (got && prot != PROT_NONE && area_heap_commit(got, len)) {
+		if (got && prot != PROT_NONE && pages_commit(got, len)) {
 			area_heap_shrink(got, len);
 			got = NULL;
 		}
@@ -177,6 +183,64 @@ int heap_os_close(int fd)
 {
 	(void)fd;
 	return -1;
+}
+
+/* Its thread, with a stack of modest size: the host may lock all memory. */
+static int create_thread(pthread_t *thread, const pthread_attr_t *none, void *(*run)(void *),
+			 void *arg)
+{
+	pthread_attr_t attr;
+	int err;
+
+	(void)none;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	err = pthread_create(thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+/* The one symbol that it looks for. */
+void *heap_os_dlsym(void *handle, const char *name)
+{
+	(void)handle;
+	return strcmp(name, "pthread_create") ? NULL : (void *)create_thread;
+}
+
+int heap_os_pthread_setname_np(pthread_t thread, const char *name)
+{
+	(void)name;
+	return pthread_setname_np(thread, THREAD_NAME);
+}
+
+int heap_thread_start(void)
+{
+	bool on = true;
+	int err = aj_mallctl("background_thread", NULL, NULL, &on, sizeof(on));
+
+	if (!err)
+		heap_thread_check();
+	return -err;
+}
+
+/*
+ * Arena by arena: with another default, jemalloc would have large blocks given
+ * back by whoever frees them.
+ */
+void heap_thread_check(void)
+{
+	ssize_t decay = DECAY_MS, old;
+	size_t len = sizeof(unsigned);
+	unsigned arenas = 0;
+	char name[48];
+
+	aj_mallctl("arenas.narenas", &arenas, &len, NULL, 0);
+	for (unsigned i = 0; i < arenas; i++) {
+		len = sizeof(old);
+		snprintf(name, sizeof(name), "arena.%u.dirty_decay_ms", i);
+		if (!aj_mallctl(name, &old, &len, NULL, 0) && old < 0)
+			aj_mallctl(name, NULL, NULL, &decay, sizeof(decay));
+	}
 }
 
 /* The profiler's, which is never on; spares each process libgcc_s and libm. */

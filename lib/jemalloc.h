@@ -8,6 +8,7 @@
 #ifndef AGNOCAST_JEMALLOC_H
 #define AGNOCAST_JEMALLOC_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,8 @@ long heap_os_syscall(long number, ...);
 int heap_os_open(const char *path, int flags, ...);
 int heap_os_creat(const char *path, mode_t mode);
 int heap_os_close(int fd);
+void *heap_os_dlsym(void *handle, const char *name);
+int heap_os_pthread_setname_np(pthread_t thread, const char *name);
 int heap_os_Unwind_Backtrace(void *trace, void *arg);
 uintptr_t heap_os_Unwind_GetIP(void *context);
 double heap_os_exp(double x);

@@ -16,10 +16,13 @@
 
 #include "area.h"
 #include "clock.h"
+#include "heap.h"
 #include "log.h"
+#include "pages.h"
 #include "peer.h"
 #include "publisher.h"
 #include "queue.h"
+#include "raw.h"
 #include "rejoin.h"
 #include "roster.h"
 #include "stale.h"
@@ -62,10 +65,10 @@ void participant_unlock(void)
 void participant_kick(void)
 {
 	uint64_t one = 1;
-	int saved = errno;
 
-	if (self.event >= 0 && write(self.event, &one, sizeof(one)) < 0)
-		errno = saved;	/* full: kicked enough; closed by the host: the tick serves */
+	/* Full: kicked enough. Closed by the host: the tick serves. */
+	if (self.event >= 0)
+		raw_write(self.event, &one, sizeof(one));
 }
 
 void participant_add_publisher(struct agnocast_publisher *pub)
@@ -187,6 +190,8 @@ static void *thread_main(void *arg)
 		if (rejoin_pending())
 			rejoin();
 		timeout = housekeeping() ? BUSY_TICK_MS : TICK_MS;
+		heap_thread_check();
+		pages_keep();
 		if (rejoin_pending())
 			timeout = REJOIN_TICK_MS;
 	}
@@ -262,7 +267,12 @@ static int enter_first(void)
 	if (self.queue < 0)
 		open_queue();
 	start_hooks(at_exit, NULL, NULL, in_child);
-	return start_thread();
+	ret = heap_thread_start();
+	if (!ret)
+		ret = start_thread();
+	if (!ret)
+		pages_keep_with(participant_kick);
+	return ret;
 }
 
 int participant_enter(void)

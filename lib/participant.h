@@ -32,7 +32,7 @@ bool participant_is_alive(void);
 void participant_lock(void);
 void participant_unlock(void);
 
-/* Asks the thread to look at everything soon. Safe on the message path. */
+/* Asks the thread to look at everything soon. Safe on the message path and in malloc. */
 void participant_kick(void);
 
 /* The participant lock is held. */

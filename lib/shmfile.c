@@ -190,31 +190,26 @@ static int allocate(int fd, int mode, uint64_t offset, uint64_t len)
 	return ret;
 }
 
-int shmfile_commit(struct shmfile *file, uint64_t offset, uint64_t len)
+int shmfile_commit(int fd, uint64_t offset, uint64_t len)
 {
 	struct rlimit limit;
-	int fd;
 
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < offset + len)
 		return -EFBIG;
-	fd = shmfile_fd(file);
 	return fd < 0 ? fd : allocate(fd, 0, offset, len);
 }
 
-int shmfile_punch(struct shmfile *file, uint64_t offset, uint64_t len)
+int shmfile_punch(int fd, uint64_t offset, uint64_t len)
 {
-	int fd = shmfile_fd(file);
-
 	if (fd < 0)
 		return fd;
 	return allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
 }
 
-uint64_t shmfile_free_space(struct shmfile *file)
+uint64_t shmfile_free_space(int fd)
 {
 	struct statfs fs;
-	int fd = shmfile_fd(file);
 
 	if (fd < 0 || raw_call(SYS_fstatfs, fd, &fs) || !fs.f_blocks)
 		return UINT64_MAX;

@@ -34,16 +34,17 @@ int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 int shmfile_fd(struct shmfile *file);
 
 /*
- * Promise @len bytes from @offset on, and lengthen the file to them. -ENOSPC:
+ * Promise @len bytes from @offset on, and lengthen the file to them. @fd, here
+ * and below, is what shmfile_fd() just said: an error is passed on. -ENOSPC:
  * the file system is full. -EFBIG: RLIMIT_FSIZE (no SIGXFSZ is raised).
  */
-int shmfile_commit(struct shmfile *file, uint64_t offset, uint64_t len);
+int shmfile_commit(int fd, uint64_t offset, uint64_t len);
 
 /* Give the memory of whole pages back; they read as zero then. */
-int shmfile_punch(struct shmfile *file, uint64_t offset, uint64_t len);
+int shmfile_punch(int fd, uint64_t offset, uint64_t len);
 
 /* Bytes that the file system has left; UINT64_MAX if it does not say. */
-uint64_t shmfile_free_space(struct shmfile *file);
+uint64_t shmfile_free_space(int fd);
 
 /* Remove the name, if it still is this file. The descriptor stays. */
 void shmfile_unlink(struct shmfile *file);

@@ -203,6 +203,8 @@ limits()
 	MEMPOOL_SIZE=2M program heap_limits grow
 	MEMPOOL_SIZE=2M program heap_limits signals
 	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M program heap_limits exhaust
+	MEMPOOL_SIZE=32M program heap_return back
+	program heap_return bystander
 }
 
 # mlockall, and where the programs and the mappings of others may lie
@@ -224,6 +226,11 @@ full_shm()
 	MEMPOOL_SIZE=2M unshare -m bash -c '
 		mount -t tmpfs -o size=32m tmpfs /dev/shm || exit 99
 		LD_PRELOAD=$AGNOCAST_LIB timeout 60 "$0" exhaust' "$programs/heap_limits" \
+		>"$work/out" 2>&1
+	lines "$work/out" $? full_shm full_shm_
+	MEMPOOL_SIZE=2M unshare -m bash -c '
+		mount -t tmpfs -o size=64m tmpfs /dev/shm || exit 99
+		LD_PRELOAD=$AGNOCAST_LIB timeout 60 "$0" full' "$programs/heap_return" \
 		>"$work/out" 2>&1
 	lines "$work/out" $? full_shm full_shm_
 	says full_shm_refuses_to_join '^-28 .*enlarge /dev/shm' unshare -m bash -c '

@@ -20,6 +20,7 @@
 
 #include "area.h"
 #include "config.h"
+#include "pages.h"
 #include "window.h"
 
 #define BASE	UINT64_C(0x180000000000)
@@ -100,7 +101,7 @@ Test(area, committed_heap_is_zero_and_writable)
 
 	cr_assert_not_null(p);
 	cr_expect(area_owns_heap(p, 3 << 20));
-	cr_assert_eq(area_heap_commit(p, 3 << 20), 0);
+	cr_assert_eq(pages_commit(p, 3 << 20), 0);
 	for (size_t i = 0; i < 3 << 20; i += PAGE)
 		cr_assert_eq(p[i], 0);
 	memset(p, 0xa5, 3 << 20);
@@ -157,13 +158,13 @@ Test(area, decommitted_memory_goes_back_and_comes_again_as_zero)
 	char *p = area_heap_grow(4 << 20, 1);
 	uint64_t committed;
 
-	cr_assert_eq(area_heap_commit(p, 4 << 20), 0);
+	cr_assert_eq(pages_commit(p, 4 << 20), 0);
 	memset(p, 1, 4 << 20);
 	committed = own_area.header->heap_committed;
-	cr_assert_eq(area_heap_decommit(p + (1 << 20), 2 << 20), 0);
+	cr_assert_eq(pages_decommit(p + (1 << 20), 2 << 20), 0);
 	cr_expect_eq(own_area.header->heap_committed, committed - (2 << 20));
 	cr_expect_lt(blocks_on_disk(), committed);
-	cr_assert_eq(area_heap_commit(p + (1 << 20), 2 << 20), 0);
+	cr_assert_eq(pages_commit(p + (1 << 20), 2 << 20), 0);
 	cr_expect_eq(own_area.header->heap_committed, committed);
 	cr_expect_eq(p[(1 << 20) - 1], 1);
 	cr_expect_eq(p[1 << 20], 0);
@@ -184,9 +185,9 @@ Test(area, participant_keeps_what_it_was_promised)
 	char *p = area_heap_grow(16 << 20, 1);
 
 	cr_assert_eq(area_participate(why, sizeof(why)), 0, "%s", why);
-	cr_assert_eq(area_heap_commit(p, 16 << 20), 0);
-	cr_expect_eq(area_heap_decommit(p, 1 << 20), -EPERM);
-	cr_expect_eq(area_heap_decommit(p + (10 << 20), 1 << 20), 0);
+	cr_assert_eq(pages_commit(p, 16 << 20), 0);
+	cr_expect_eq(pages_decommit(p, 1 << 20), -EPERM);
+	cr_expect_eq(pages_decommit(p + (10 << 20), 1 << 20), 0);
 }
 
 /* Real time: no page fault in what a participant was promised, nor where it grows. */
@@ -203,7 +204,7 @@ Test(new_area, prefault_leaves_no_fault)
 	cr_assert_eq(area_create(&shm, &config, "/dev/null", why, sizeof(why)), 0, "%s", why);
 	cr_assert_eq(area_participate(why, sizeof(why)), 0, "%s", why);
 	p = area_heap_grow(16 << 20, 1);
-	cr_assert_eq(area_heap_commit(p, 16 << 20), 0);
+	cr_assert_eq(pages_commit(p, 16 << 20), 0);
 	getrusage(RUSAGE_SELF, &before);
 	memset(p, 1, 16 << 20);
 	getrusage(RUSAGE_SELF, &after);
@@ -217,7 +218,7 @@ Test(area, growth_is_seen_through_an_old_mapping)
 
 	cr_assert_neq(old, MAP_FAILED);
 	p = area_heap_grow(64 << 20, 1);
-	cr_assert_eq(area_heap_commit(p, 64 << 20), 0);
+	cr_assert_eq(pages_commit(p, 64 << 20), 0);
 	p[(64 << 20) - 1] = 'z';
 	cr_expect_eq(old[p - (char *)own_area.base + (64 << 20) - 1], 'z');
 	cr_expect_gt(own_area.header->grows, 0);
@@ -232,12 +233,12 @@ Test(area, host_may_take_the_descriptor)
 
 	cr_expect_geq(fd, 200, "kept high");
 	cr_assert_eq(close(fd), 0);
-	cr_expect_eq(area_heap_commit(p, 1 << 20), 0);
+	cr_expect_eq(pages_commit(p, 1 << 20), 0);
 
 	fd = area_fd();
 	other = memfd_create("other", 0);
 	cr_assert_eq(dup2(other, fd), fd);
-	cr_expect_eq(area_heap_commit(p + (4 << 20), 1 << 20), 0);
+	cr_expect_eq(pages_commit(p + (4 << 20), 1 << 20), 0);
 	cr_assert_eq(fstat(other, &st), 0);
 	cr_expect_eq(st.st_size, 0, "the host's file grew");
 	cr_expect_neq(fcntl(fd, F_GETFD), -1, "the host's descriptor was closed");
@@ -249,12 +250,12 @@ Test(area, file_size_limit_is_an_error_and_no_signal)
 	char *p = area_heap_grow(8 << 20, 1);
 
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	cr_expect_eq(area_heap_commit(p, 8 << 20), -ENOMEM);
+	cr_expect_eq(pages_commit(p, 8 << 20), -ENOMEM);
 	cr_expect_eq(own_area.header->grow_failures, 1);
 	cr_expect_eq(area_participate(why, sizeof(why)), -EFBIG);
 	cr_expect(strstr(why, "ulimit -f"), "%s", why);
 	cr_expect_eq(own_area.header->participant, 0);
-	cr_expect_eq(area_heap_commit(p, 256 << 10), 0, "what fits still works");
+	cr_expect_eq(pages_commit(p, 256 << 10), 0, "what fits still works");
 }
 
 Test(new_area, commit_stops_at_the_maximum)
@@ -263,12 +264,12 @@ Test(new_area, commit_stops_at_the_maximum)
 
 	make_area(1 << 20, 2 << 20);
 	p = area_heap_grow(64 << 20, 1);
-	cr_expect_eq(area_heap_commit(p, 1 << 20), 0);
-	cr_expect_eq(area_heap_commit(p, 3 << 20), -ENOMEM);
-	cr_expect_eq(area_heap_commit(p, 2 << 20), 0, "up to the last byte");
-	cr_expect_eq(area_heap_commit(p + (2 << 20), PAGE), -ENOMEM);
-	cr_assert_eq(area_heap_decommit(p, 1 << 20), 0);
-	cr_expect_eq(area_heap_commit(p + (2 << 20), PAGE), 0);
+	cr_expect_eq(pages_commit(p, 1 << 20), 0);
+	cr_expect_eq(pages_commit(p, 3 << 20), -ENOMEM);
+	cr_expect_eq(pages_commit(p, 2 << 20), 0, "up to the last byte");
+	cr_expect_eq(pages_commit(p + (2 << 20), PAGE), -ENOMEM);
+	cr_assert_eq(pages_decommit(p, 1 << 20), 0);
+	cr_expect_eq(pages_commit(p + (2 << 20), PAGE), 0);
 }
 
 Test(area, blocks_are_apart_committed_and_zero)

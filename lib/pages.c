@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pages.c - which pages of the own heap are committed
+ *
+ * Two bits for each page, in private memory. Committed: the file has memory
+ * for it. Used: the allocator asked for it and did not give it back. A page
+ * that is committed and not used is spare: part of the promised MEMPOOL_SIZE,
+ * or committed ahead.
+ *
+ * A system call on many pages runs outside of the lock, a few of them at a
+ * time, since both the lock and the kernel's lock of the file make other
+ * threads wait. That is right as long as the pages are the caller's: only he
+ * commits or decommits them. Spare pages are nobody's: what is done to them is
+ * done under the lock, in small pieces.
+ */
+
+#define _GNU_SOURCE 1
+#include "pages.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "area.h"
+
+#define KIB		((size_t)1024)
+#define MIB		(1024 * KIB)
+#define FIRST_STEP	(32 * KIB)	/* what a bystander commits beyond its need, at most */
+#define LAST_STEP	(1 * MIB)	/* 0.1 ms of fallocate */
+#define KEPT_STEP	(128 * KIB)	/* the same where a thread commits ahead */
+#define OUTSIDE		(1 * MIB)	/* more than that is committed outside of the lock */
+#define COMMIT_STEP	(4 * MIB)
+#define PUNCH_STEP	(512 * KIB)	/* how long others wait for the file: some 50 us */
+#define SPARE_STEP	(256 * KIB)
+#define AHEAD_MIN	(1 * MIB)
+#define AHEAD_MAX	(16 * MIB)
+#define FRONTS		4		/* places where the heap grows, one for each busy arena */
+#define IDLE_NS		2000000000	/* without growth: then spare pages go back */
+
+static pthread_mutex_t pages_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct {
+	/* constant after the join */
+	uintptr_t	base;
+	size_t		page;
+	size_t		end;		/* pages of addresses */
+	size_t		max;		/* pages */
+	size_t		mempool;	/* pages of MEMPOOL_SIZE */
+	bool		prefault;
+	/* pages_lock */
+	uint64_t	*committed;	/* bit map */
+	uint64_t	*used;		/* bit map */
+	size_t		count;		/* committed pages */
+	size_t		coming;		/* pages that are being committed */
+	size_t		callers;	/* inside of pages_commit() */
+	size_t		promised;	/* pages below are never given back */
+	size_t		top;		/* no page at or above was ever committed */
+	size_t		front[FRONTS];	/* page after a growth; the latest first */
+	uint64_t	grown_ns;	/* time of the latest growth */
+	bool		kicked;
+	bool		populate;	/* mlockall() wants it */
+	bool		private;	/* a forked child's copy: no file */
+	void		(*kick)(void);
+} pages;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t to_pages(size_t bytes)
+{
+	return (bytes + pages.page - 1) / pages.page;
+}
+
+static bool get(const uint64_t *map, size_t page)
+{
+	return map[page / 64] >> page % 64 & 1;
+}
+
+/* The first page of [page, end) whose bit is @value, or @end. */
+static size_t find(const uint64_t *map, bool value, size_t page, size_t end)
+{
+	const uint64_t flip = value ? 0 : UINT64_MAX;
+	uint64_t word;
+
+	while (page < end) {
+		word = (map[page / 64] ^ flip) >> page % 64;
+		if (word) {
+			page += (size_t)__builtin_ctzll(word);
+			return page < end ? page : end;
+		}
+		page = (page / 64 + 1) * 64;
+	}
+	return end;
+}
+
+/* Bits of [page, end) that changed. */
+static size_t set(uint64_t *map, bool value, size_t page, size_t end)
+{
+	size_t changed = 0;
+
+	while (page < end) {
+		size_t last = (page / 64 + 1) * 64 < end ? (page / 64 + 1) * 64 : end;
+		uint64_t mask = UINT64_MAX >> (64 - (last - page)) << page % 64;
+		uint64_t old = map[page / 64];
+
+		map[page / 64] = value ? old | mask : old & ~mask;
+		changed += (size_t)__builtin_popcountll(old ^ map[page / 64]);
+		page = last;
+	}
+	return changed;
+}
+
+static size_t count_holes(size_t page, size_t end)
+{
+	size_t holes = 0, hole;
+
+	while ((hole = find(pages.committed, false, page, end)) < end) {
+		page = find(pages.committed, true, hole, end);
+		holes += page - hole;
+	}
+	return holes;
+}
+
+void pages_show(void)
+{
+	if (own_area.header)
+		atomic_store_explicit(&own_area.header->heap_committed, pages.count * pages.page,
+				      memory_order_relaxed);
+}
+
+/* No page fault later. A kernel before 5.14 touches page by page. */
+static void populate(size_t first, size_t end)
+{
+	char *p = (char *)pages.base + first * pages.page;
+	size_t len = (end - first) * pages.page;
+	int saved = errno;
+
+	if (madvise(p, len, MADV_POPULATE_WRITE))
+		for (size_t i = 0; i < len; i += pages.page)
+			__atomic_fetch_or(p + i, 0, __ATOMIC_RELAXED);
+	errno = saved;
+}
+
+/* pages_lock. */
+static bool wants_populated(void)
+{
+	return pages.populate || (pages.prefault && pages.promised);
+}
+
+static void mark_committed(size_t first, size_t end)
+{
+	pages.count += set(pages.committed, true, first, end);
+	if (pages.top < end)
+		pages.top = end;
+	pages_show();
+}
+
+static void mark_hole(size_t first, size_t end)
+{
+	pages.count -= set(pages.committed, false, first, end);
+	pages_show();
+}
+
+static size_t room(void)
+{
+	return pages.max - pages.count - pages.coming;
+}
+
+/* pages_lock. Commit the hole [first, end). */
+static int fill_here(size_t first, size_t end)
+{
+	int ret = area_file_commit(first * pages.page, (end - first) * pages.page);
+
+	if (ret)
+		return ret;
+	mark_committed(first, end);
+	if (wants_populated())
+		populate(first, end);
+	return 0;
+}
+
+/* pages_lock, which is dropped meanwhile: [first, end) is a hole of the caller's. */
+static int fill_outside(size_t first, size_t end)
+{
+	bool fault = wants_populated();
+	int ret;
+
+	pages.coming += end - first;
+	pthread_mutex_unlock(&pages_lock);
+	ret = area_file_commit(first * pages.page, (end - first) * pages.page);
+	if (!ret && fault)
+		populate(first, end);
+	pthread_mutex_lock(&pages_lock);
+	pages.coming -= end - first;
+	if (!ret)
+		mark_committed(first, end);
+	return ret;
+}
+
+/* How far beyond a growth: a bystander pays for a few pages, a large heap makes few calls. */
+static size_t step_beyond(void)
+{
+	size_t step = pages.count * pages.page / 4, last = pages.kick ? KEPT_STEP : LAST_STEP;
+
+	if (step < FIRST_STEP)
+		step = FIRST_STEP;
+	if (step > last)
+		step = last;
+	return step / pages.page;
+}
+
+/* pages_lock. The hole [first, end) is the caller's; what follows it may be taken along. */
+static int fill_small(size_t first, size_t end)
+{
+	size_t beyond = first + step_beyond();
+
+	if (beyond > pages.end)
+		beyond = pages.end;
+	beyond = find(pages.committed, true, first, beyond);
+	if (beyond > end && beyond - first <= room() && !fill_here(first, beyond))
+		return 0;
+	return fill_here(first, end);
+}
+
+/* pages_lock. All of [first, end), in address order; *@done is how far it came. */
+static int fill(size_t first, size_t end, size_t *done)
+{
+	size_t hole, stop;
+	int ret = count_holes(first, end) > room() ? -ENOMEM : 0;
+
+	*done = first;
+	while (!ret && (hole = find(pages.committed, false, *done, end)) < end) {
+		stop = find(pages.committed, true, hole, end);
+		if (stop - hole > to_pages(COMMIT_STEP))
+			stop = hole + to_pages(COMMIT_STEP);
+		if (end - first > to_pages(OUTSIDE))
+			ret = fill_outside(hole, stop);
+		else
+			ret = fill_small(hole, stop);
+		*done = ret ? hole : stop;
+	}
+	return ret;
+}
+
+/* pages_lock, dropped meanwhile. The pages are the caller's, or nobody can get them. */
+static void punch(size_t first, size_t end)
+{
+	size_t stop;
+	int ret;
+
+	for (; first < end; first = stop) {
+		stop = end - first > to_pages(PUNCH_STEP) ? first + to_pages(PUNCH_STEP) : end;
+		pthread_mutex_unlock(&pages_lock);
+		ret = area_file_punch(first * pages.page, (stop - first) * pages.page);
+		if (ret)	/* as good to the caller, who has been told it is zero */
+			memset((char *)pages.base + first * pages.page, 0,
+			       (stop - first) * pages.page);
+		pthread_mutex_lock(&pages_lock);
+		set(pages.used, false, first, stop);
+		if (!ret)
+			mark_hole(first, stop);
+	}
+}
+
+/* pages_lock. A commit failed at @done: nothing that it did may stay. */
+static void take_back(size_t first, size_t done)
+{
+	size_t spare, stop;
+
+	if (first < pages.promised)
+		first = pages.promised;
+	while ((first = find(pages.committed, true, first, done)) < done) {
+		spare = find(pages.used, false, first, done);
+		stop = find(pages.used, true, spare, done);
+		stop = find(pages.committed, false, spare, stop);
+		punch(spare, stop);
+		first = stop;
+	}
+}
+
+static size_t ahead_pages(void)
+{
+	size_t bytes = pages.count * pages.page / 16;
+
+	if (bytes < AHEAD_MIN)
+		bytes = AHEAD_MIN;
+	return to_pages(bytes > AHEAD_MAX ? AHEAD_MAX : bytes);
+}
+
+static size_t ahead_of(size_t front, size_t count)
+{
+	return front + count < pages.end ? front + count : pages.end;
+}
+
+/* pages_lock. The heap grew up to @end: is the thread to commit what comes next? */
+static bool note_front(size_t first, size_t end)
+{
+	size_t i;
+
+	pages.grown_ns = now_ns();
+	for (i = 0; i < FRONTS - 1; i++)
+		if (pages.front[i] >= first && pages.front[i] < end)
+			break;
+	memmove(&pages.front[1], &pages.front[0], i * sizeof(pages.front[0]));
+	pages.front[0] = end;
+	if (pages.kicked || find(pages.committed, false, end, ahead_of(end, ahead_pages() / 2)) ==
+			    ahead_of(end, ahead_pages() / 2))
+		return false;
+	pages.kicked = true;
+	return true;
+}
+
+static void count_growth(int ret)
+{
+	struct agnocast_area *header = own_area.header;
+
+	if (!header)
+		return;
+	if (ret)
+		atomic_fetch_add_explicit(&header->grow_failures, 1, memory_order_relaxed);
+	else if (pages.count > pages.mempool)
+		atomic_fetch_add_explicit(&header->grows, 1, memory_order_relaxed);
+}
+
+int pages_commit(void *p, size_t len)
+{
+	size_t first = ((uintptr_t)p - pages.base) / pages.page, done;
+	size_t end = first + to_pages(len);
+	bool grew, kick = false;
+	int ret = 0;
+
+	if (pages.private)
+		return 0;
+	pthread_mutex_lock(&pages_lock);
+	pages.callers++;
+	grew = find(pages.committed, false, first, end) < end;
+	if (grew) {
+		ret = fill(first, end, &done);
+		if (ret)
+			take_back(first, done);
+		count_growth(ret);
+	}
+	if (!ret) {
+		set(pages.used, true, first, end);
+		kick = pages.kick && note_front(first, end);
+	}
+	pages.callers--;
+	pthread_mutex_unlock(&pages_lock);
+	if (kick)
+		pages.kick();
+	return ret ? -ENOMEM : 0;
+}
+
+int pages_decommit(void *p, size_t len)
+{
+	size_t first = ((uintptr_t)p - pages.base) / pages.page;
+	size_t end = first + len / pages.page, kept = first;
+
+	if (pages.private)
+		return -EOPNOTSUPP;
+	pthread_mutex_lock(&pages_lock);
+	if (end > pages.promised) {
+		if (first < pages.promised) {
+			kept = pages.promised;
+			pthread_mutex_unlock(&pages_lock);
+			memset(p, 0, (kept - first) * pages.page);
+			pthread_mutex_lock(&pages_lock);
+			set(pages.used, false, first, kept);
+		}
+		punch(kept, end);
+	}
+	pthread_mutex_unlock(&pages_lock);
+	return end > pages.promised ? 0 : -EPERM;
+}
+
+uint64_t pages_promise_needs(void)
+{
+	uint64_t need;
+
+	pthread_mutex_lock(&pages_lock);
+	need = count_holes(0, pages.mempool) * pages.page;
+	pthread_mutex_unlock(&pages_lock);
+	return need;
+}
+
+int pages_promise(void)
+{
+	size_t done;
+	int ret;
+
+	pthread_mutex_lock(&pages_lock);
+	pages.callers++;
+	ret = fill(0, pages.mempool, &done);
+	if (ret)
+		take_back(0, done);
+	else
+		pages.promised = pages.mempool;
+	pages.callers--;
+	pthread_mutex_unlock(&pages_lock);
+	if (!ret && pages.prefault)
+		populate(0, pages.mempool);
+	return ret;
+}
+
+void pages_keep_with(void (*kick)(void))
+{
+	pthread_mutex_lock(&pages_lock);
+	pages.grown_ns = now_ns();
+	pages.kick = kick;
+	pthread_mutex_unlock(&pages_lock);
+}
+
+/* pages_lock. One small step ahead of @front. False: there is nothing to do. */
+static bool step_ahead(size_t front)
+{
+	size_t far = ahead_of(front, ahead_pages());
+	size_t hole = find(pages.committed, false, front, far);
+	size_t stop = find(pages.committed, true, hole, far);
+
+	if (stop - hole > to_pages(SPARE_STEP))
+		stop = hole + to_pages(SPARE_STEP);
+	if (stop - hole > room())
+		stop = hole + room();
+	return hole < stop && !fill_here(hole, stop);
+}
+
+static void keep_ahead(void)
+{
+	for (size_t i = 0; i < FRONTS; i++) {
+		bool more = true;
+
+		while (more) {
+			pthread_mutex_lock(&pages_lock);
+			pages.kicked = false;
+			more = pages.front[i] && step_ahead(pages.front[i]);
+			pthread_mutex_unlock(&pages_lock);
+		}
+	}
+}
+
+/* pages_lock. Where from *@page on is a spare page that nobody is about to need? */
+static bool find_spare(size_t *page, size_t *end)
+{
+	size_t keep = pages.front[0], kept = ahead_of(keep, to_pages(AHEAD_MIN));
+	size_t spare = *page;
+
+	while (spare < pages.top) {
+		spare = find(pages.committed, true, spare, pages.top);
+		spare = find(pages.used, false, spare, pages.top);
+		if (spare >= keep && spare < kept) {
+			spare = kept;
+		} else if (spare < pages.top && get(pages.committed, spare)) {
+			*page = spare;
+			*end = find(pages.used, true, spare, pages.top);
+			*end = find(pages.committed, false, spare, *end);
+			if (spare < keep && *end > keep)
+				*end = keep;
+			if (*end - spare > to_pages(SPARE_STEP))
+				*end = spare + to_pages(SPARE_STEP);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Under the lock: as soon as it is free, a spare page may be somebody's. */
+static void give_back_spare(void)
+{
+	size_t page = pages.promised, end;
+	bool more = true;
+
+	while (more) {
+		pthread_mutex_lock(&pages_lock);
+		memset(&pages.front[1], 0, sizeof(pages.front) - sizeof(pages.front[0]));
+		more = !pages.callers && find_spare(&page, &end) &&
+		       !area_file_punch(page * pages.page, (end - page) * pages.page);
+		if (more) {
+			mark_hole(page, end);
+			page = end;
+		}
+		pthread_mutex_unlock(&pages_lock);
+	}
+}
+
+void pages_keep(void)
+{
+	bool idle;
+
+	pthread_mutex_lock(&pages_lock);
+	idle = now_ns() - pages.grown_ns > IDLE_NS;
+	pthread_mutex_unlock(&pages_lock);
+	if (idle)
+		give_back_spare();
+	else
+		keep_ahead();
+}
+
+void pages_populate(bool later)
+{
+	size_t from = 0, to;
+
+	pthread_mutex_lock(&pages_lock);
+	pages.populate = later;
+	for (; pages_next_run(&from, &to); from = to)
+		populate(from / pages.page, to / pages.page);
+	pthread_mutex_unlock(&pages_lock);
+}
+
+void pages_populate_no_more(void)
+{
+	pthread_mutex_lock(&pages_lock);
+	pages.populate = false;
+	pthread_mutex_unlock(&pages_lock);
+}
+
+bool pages_next_run(size_t *from, size_t *to)
+{
+	size_t first = find(pages.committed, true, *from / pages.page, pages.top);
+	size_t end = find(pages.committed, false, first, pages.top);
+
+	*from = first * pages.page;
+	*to = end * pages.page;
+	return first < end;
+}
+
+/* Whole words: find() and set() look at no bit beyond. */
+static size_t map_bytes(void)
+{
+	return (pages.end + 63) / 64 * sizeof(uint64_t);
+}
+
+int pages_create(const struct pages_setup *setup, size_t first)
+{
+	void *maps;
+	int ret;
+
+	memset(&pages, 0, sizeof(pages));
+	pages.base = setup->base;
+	pages.page = setup->page;
+	pages.end = setup->size / setup->page;
+	pages.max = setup->max / setup->page;
+	pages.mempool = to_pages(setup->mempool_size);
+	pages.prefault = setup->prefault;
+	maps = mmap(NULL, 2 * map_bytes(), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (maps == MAP_FAILED)
+		return -ENOMEM;
+	pages.committed = maps;
+	pages.used = pages.committed + map_bytes() / sizeof(uint64_t);
+	ret = fill_here(0, to_pages(first));
+	if (ret)
+		pages_destroy();
+	return ret;
+}
+
+void pages_destroy(void)
+{
+	if (pages.committed)
+		munmap(pages.committed, 2 * map_bytes());
+	memset(&pages, 0, sizeof(pages));
+}
+
+void pages_fork_prepare(void)
+{
+	pthread_mutex_lock(&pages_lock);
+}
+
+void pages_fork_release(void)
+{
+	pthread_mutex_unlock(&pages_lock);
+}
+
+void pages_become_private(void)
+{
+	pages.private = true;
+	pages.populate = false;
+	pages.kick = NULL;
+}
