@@ -42,13 +42,13 @@ static struct {
 	size_t		page;
 	uint64_t	mempool_size;
 	uint64_t	max;		/* bytes that may be committed to the heap */
+	int		lock;		/* mlockall()'s flags, while they hold for what comes; or 0 */
 	/* area_lock */
 	struct shmfile	file;
 	uint64_t	control_top;	/* offset in the area */
 	uint64_t	control_end;	/* committed up to here */
 	size_t		heap_top;	/* offset in the heap */
 	size_t		dumped;		/* offset in the heap; core dumps hold what is below */
-	int		lock;		/* MCL_ flags for what comes into use; 0: none */
 	bool		private;	/* a forked child's copy: no file */
 } area = { .file.fd = -1 };
 
@@ -76,9 +76,24 @@ static int on_file(int (*call)(int, uint64_t, uint64_t), size_t offset, size_t l
 	return ret;
 }
 
+/* What is committed is locked, if the host locked its memory; not filled by that. */
+static int lock_new(uintptr_t from, size_t len)
+{
+	if (!__atomic_load_n(&area.lock, __ATOMIC_RELAXED))
+		return 0;
+	return (int)raw_call(SYS_mlock2, from, len, MLOCK_ONFAULT);
+}
+
+static int lock_run(size_t from, size_t to)
+{
+	return lock_new(area_heap_base + from, to - from);
+}
+
 int area_file_commit(size_t offset, size_t len)
 {
-	return on_file(shmfile_commit, offset, len);
+	int ret = on_file(shmfile_commit, offset, len);
+
+	return ret ? ret : lock_run(offset, offset + len);
 }
 
 int area_file_punch(size_t offset, size_t len)
@@ -108,14 +123,6 @@ static int open_addresses(size_t top)
 	return 0;
 }
 
-/* area_lock. Never filled by the lock itself: it may hold pages that are not committed. */
-static int lock_new(uintptr_t from, size_t len)
-{
-	if (!area.lock || !len)
-		return 0;
-	return (int)raw_call(SYS_mlock2, from, len, MLOCK_ONFAULT);
-}
-
 void *area_heap_grow(size_t size, size_t align)
 {
 	int saved = errno;
@@ -127,8 +134,7 @@ void *area_heap_grow(size_t size, size_t align)
 	pthread_mutex_lock(&area_lock);
 	start = ((area_heap_base + area.heap_top + align - 1) & ~(align - 1)) - area_heap_base;
 	if (!__builtin_add_overflow(start, size, &top) && top <= area_heap_size &&
-	    start >= area.heap_top && !open_addresses(top) &&
-	    !lock_new(area_heap_base + area.heap_top, top - area.heap_top)) {
+	    start >= area.heap_top && !open_addresses(top)) {
 		area.heap_top = top;
 		got = (void *)(area_heap_base + start);
 		publish_counters();
@@ -182,40 +188,36 @@ bool area_owns_heap(const void *p, size_t len)
 	return offset < area_heap_size && len <= area_heap_size - offset;
 }
 
-size_t area_bytes_in_use(void)
+size_t area_bytes_committed(void)
 {
-	size_t bytes;
+	return atomic_load_explicit(&own_area.header->control_committed, memory_order_relaxed) +
+	       atomic_load_explicit(&own_area.header->heap_committed, memory_order_relaxed);
+}
 
-	pthread_mutex_lock(&area_lock);
-	bytes = area.control_end + area.heap_top;
-	pthread_mutex_unlock(&area_lock);
-	return bytes;
+static void set_lock(int mcl_flags)
+{
+	__atomic_store_n(&area.lock, mcl_flags, __ATOMIC_RELAXED);
 }
 
 int area_lock_memory(int mcl_flags)
 {
-	uintptr_t base = own_area.base;
+	bool later = mcl_flags & MCL_FUTURE;
 	int ret;
 
-	pthread_mutex_lock(&area_lock);
-	area.lock = 0;
-	ret = (int)raw_call(SYS_mlock2, base, area.control_end, MLOCK_ONFAULT);
+	set_lock(mcl_flags);
+	ret = lock_new(own_area.base, area.control_end);
 	if (!ret)
-		ret = (int)raw_call(SYS_mlock2, area_heap_base, area.heap_top, MLOCK_ONFAULT);
-	/* MCL_CURRENT kept: also filled as it comes into use. */
-	if (!ret && mcl_flags & MCL_FUTURE)
-		area.lock = mcl_flags & MCL_ONFAULT ? MCL_FUTURE : MCL_FUTURE | MCL_CURRENT;
-	pthread_mutex_unlock(&area_lock);
+		ret = pages_each_run(lock_run);
+	if (ret || !later)
+		set_lock(0);
 	if (!ret && !(mcl_flags & MCL_ONFAULT))
-		pages_populate(mcl_flags & MCL_FUTURE);
+		pages_populate(later);
 	return ret;
 }
 
 void area_unlock_memory(void)
 {
-	pthread_mutex_lock(&area_lock);
-	area.lock = 0;
-	pthread_mutex_unlock(&area_lock);
+	set_lock(0);
 	pages_populate_no_more();
 }
 

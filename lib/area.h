@@ -50,14 +50,13 @@ void area_destroy(void);
 void area_unlink(void);
 
 /*
- * mlockall(): lock what is in use, and with MCL_FUTURE what comes into use
- * later; holes of the file stay holes. -ENOMEM: more than RLIMIT_MEMLOCK.
+ * mlockall(): lock what is committed, and with MCL_FUTURE what will be;
+ * holes of the file stay holes. -ENOMEM: more than RLIMIT_MEMLOCK.
  */
 int area_lock_memory(int mcl_flags);
 void area_unlock_memory(void);
 
-/* Addresses that were handed out. */
-size_t area_bytes_in_use(void);
+size_t area_bytes_committed(void);
 
 /* The file's descriptor, checked, or -errno. Not to be closed. */
 int area_fd(void);

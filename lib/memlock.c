@@ -5,8 +5,8 @@
  * The kernel's would count the reservation, terabytes of addresses, against
  * RLIMIT_MEMLOCK, and fill every hole of every file in the window, in other
  * processes' areas too. So a member's mlockall() locks what the program had
- * without us, and of its own area what is in use; what the heap grows by
- * later follows MCL_FUTURE. Peers' areas are never locked.
+ * without us, and of its own area what is committed, now and with MCL_FUTURE
+ * later. Peers' areas are never locked.
  */
 
 #define _GNU_SOURCE 1
@@ -71,7 +71,7 @@ static int lock_current(int flags)
 	int ret;
 
 	maps_each(count_one, &lock);
-	lock.bytes += area_bytes_in_use();
+	lock.bytes += area_bytes_committed();
 	if (getrlimit(RLIMIT_MEMLOCK, &limit))
 		return -errno;
 	if (lock.bytes > limit.rlim_cur && !may_lock_anything())

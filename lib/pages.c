@@ -531,6 +531,18 @@ bool pages_next_run(size_t *from, size_t *to)
 	return first < end;
 }
 
+int pages_each_run(int (*each)(size_t from, size_t to))
+{
+	size_t from = 0, to;
+	int ret = 0;
+
+	pthread_mutex_lock(&pages_lock);
+	for (; !ret && pages_next_run(&from, &to); from = to)
+		ret = each(from, to);
+	pthread_mutex_unlock(&pages_lock);
+	return ret;
+}
+
 /* Whole words: find() and set() look at no bit beyond. */
 static size_t map_bytes(void)
 {

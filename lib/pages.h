@@ -73,6 +73,9 @@ void pages_populate_no_more(void);
  */
 bool pages_next_run(size_t *from, size_t *to);
 
+/* Calls @each with the bounds of every such run, until it returns an error. */
+int pages_each_run(int (*each)(size_t from, size_t to));
+
 /* fork: nothing changes in between. The child's heap is private memory. */
 void pages_fork_prepare(void);
 void pages_fork_release(void);

@@ -233,6 +233,10 @@ full_shm()
 		LD_PRELOAD=$AGNOCAST_LIB timeout 60 "$0" full' "$programs/heap_return" \
 		>"$work/out" 2>&1
 	lines "$work/out" $? full_shm full_shm_
+	says full_shm_refuses_to_participate \
+		'MEMPOOL_SIZE is 67174400 bytes, but /dev/shm has only 3[0-9]* bytes free' \
+		unshare -m bash -c 'mount -t tmpfs -o size=32m tmpfs /dev/shm || exit 99
+		MEMPOOL_SIZE=64M exec "$0" publish </dev/null' "$programs/heap_mlock"
 	says full_shm_refuses_to_join '^-28 .*enlarge /dev/shm' unshare -m bash -c '
 		mount -t tmpfs -o size=8k tmpfs /dev/shm || exit 99
 		LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$programs/heap_join"
@@ -311,6 +315,7 @@ else
 	family
 	guests
 	limits
+	onlookers
 	program heap_threads
 	program heap_spawn
 	program heap_fork

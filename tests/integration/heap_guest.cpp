@@ -150,6 +150,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	check("is_a_member", agnocast_status() == 0, reason);
+	if (agnocast_status())
+		return 1;
 	if (argc > 2)
 		check("reason_is_right", reason.find(argv[2]) != std::string::npos, reason);
 	memory();

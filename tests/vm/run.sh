@@ -33,9 +33,13 @@ reload()
 
 program "$BUILD/tests/vm/module"
 program "$BUILD/tests/vm/hostile"
+program "$(dirname "$0")/memory.sh"
 if [ -n "${AGNOCAST_MODULE:-}" ] && [ -x "$BUILD/tests/integration/registry" ]; then
 	reload areas=100 &&
 		program "$BUILD/tests/integration/registry" each_process_has_an_area_of_its_own
+	reload window_base=0x300000000000 &&
+		AGNOCAST_LIB=$BUILD/lib/libagnocast.so \
+			program "$(dirname "$0")/../integration/window.sh" moved
 	reload
 fi
 

@@ -109,7 +109,8 @@ hot_files()
 	cat "$dir/hot"
 	xargs ldd <"$dir/hot" 2>/dev/null | grep -oE '/[^ :]+' | sort -u
 	find "$BUILD" \( -path "$BUILD/vm" -o -path "$BUILD/tests/unit*" -o \
-		-path "$BUILD/tests/fuzz" \) -prune -o \
+		-path "$BUILD/tests/fuzz" -o \
+		-path "$BUILD/tests/integration/heap_guest.*" \) -prune -o \
 		\( -type l -o -type f \( -perm -100 -o -name '*.so*' \) -size -8192k \) -print
 	ls -d /etc/ld.so.cache /etc/passwd /etc/group /etc/nsswitch.conf
 }
