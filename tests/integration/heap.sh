@@ -203,8 +203,38 @@ limits()
 	MEMPOOL_SIZE=2M program heap_limits grow
 	MEMPOOL_SIZE=2M program heap_limits signals
 	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M program heap_limits exhaust
+	# The control part ends at 1 GiB: 50 MB of heap. A write beyond would be SIGXFSZ.
+	MEMPOOL_SIZE=2M limited small_files 'ulimit -f 1097000'
+	# The area alone is 16 GiB.
+	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M limited few_addresses 'ulimit -v 18000000'
 	MEMPOOL_SIZE=32M program heap_return back
 	program heap_return bystander
+}
+
+# limited NAME LIMIT - heap_limits exhaust under what the shell command LIMIT sets
+limited()
+{
+	bash -c "$2"' && LD_PRELOAD=$AGNOCAST_LIB exec timeout 100 "$0" exhaust' \
+		"$programs/heap_limits" >"$work/out" 2>&1
+	lines "$work/out" $? "$1" "$1_"
+}
+
+# Whoever looks at an area fills no hole in it.
+onlookers()
+{
+	local pid before after
+	mkfifo "$work/hold"
+	"$programs/heap_mlock" publish <"$work/hold" >"$work/out" &
+	pid=$!
+	exec 7>"$work/hold"
+	for _ in $(seq 200); do [ -s "$work/out" ] && break; sleep 0.05; done
+	before=$(stat -c %b "/dev/shm/agnocast@$pid")
+	"$BUILD/cli/agnocast-top" -b -n 2 -d 0.1 --view all --no-bpf >"$work/top" 2>&1
+	after=$(stat -c %b "/dev/shm/agnocast@$pid")
+	grep -q "$pid" "$work/top" && [ "$after" -lt $((before + 32768)) ] && ok top_fills_no_holes ||
+		not_ok top_fills_no_holes "$before blocks, then $after; $(head -n 1 "$work/top")"
+	exec 7>&-
+	wait $pid
 }
 
 # mlockall, and where the programs and the mappings of others may lie
