@@ -617,24 +617,44 @@ int exit_mmap_find(struct syscall_exit *ctx)
 	return finish(ctx, &found);
 }
 
-/* SIGBUS or SIGSEGV at an address of the window; the pointer may be 0 or 1. */
+/* SIGBUS or SIGSEGV at an address of the window: its pid, or 0. @info may be 0 or 1. */
+static __always_inline __u32 start_fault(struct started *call, int sig,
+					 struct kernel_siginfo *info)
+{
+	if ((sig != SIGBUS && sig != SIGSEGV) || (unsigned long)info <= 1)
+		return 0;
+	call->address = (__u64)BPF_CORE_READ(info, _sifields._sigfault._addr);
+	if (call->address < window_start || call->address >= window_end)
+		return 0;
+	call->flags = BPF_CORE_READ(info, si_code);
+	call->start_ns = bpf_ktime_get_ns();
+	return (__s32)call->flags > 0 ? caller() : 0;	/* the kernel's, not from kill() */
+}
+
 SEC("tp_btf/signal_generate")
 int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info)
 {
 	struct started call = { .call = AGNOCAST_CALL_SIGNAL, .fd = -1 };
 	const struct found nothing = {};
-	__u32 pid;
+	__u32 pid = start_fault(&call, sig, info);
 
-	if ((sig != SIGBUS && sig != SIGSEGV) || (unsigned long)info <= 1)
-		return 0;
-	call.address = (__u64)BPF_CORE_READ(info, _sifields._sigfault._addr);
-	if (call.address < window_start || call.address >= window_end)
-		return 0;
-	call.flags = BPF_CORE_READ(info, si_code);
-	pid = caller();
-	call.start_ns = bpf_ktime_get_ns();
-	if (pid && (__s32)call.flags > 0)	/* the kernel's, not from kill() */
+	if (pid)
 		send_failure(&call, pid, sig, &nothing);
+	return 0;
+}
+
+/* In the place of on_signal: what is mapped there tells a write from a stray pointer. */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal_find, int sig, struct kernel_siginfo *info)
+{
+	struct started call = { .call = AGNOCAST_CALL_SIGNAL, .fd = -1 };
+	struct found found = {};
+	__u32 pid = start_fault(&call, sig, info);
+
+	if (!pid)
+		return 0;
+	bpf_find_vma(bpf_get_current_task_btf(), call.address, take_vma, &found, 0);
+	send_failure(&call, pid, sig, &found);
 	return 0;
 }
 

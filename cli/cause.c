@@ -151,7 +151,7 @@ static void word_vma(const struct text *text, const struct cause_case *failed)
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", AGNOCAST_NAME_LEN, raw);
-	snprintf(text->out, text->len, "%" PRIx64 "-%" PRIx64 " %c%c%c%c, %s",
+	snprintf(text->out, text->len, "%" PRIx64 "-%" PRIx64 " %c%c%c%c (%s)",
 		 (uint64_t)failure->vma_start, (uint64_t)failure->vma_end,
 		 flags & 1 ? 'r' : '-', flags & 2 ? 'w' : '-', flags & 4 ? 'x' : '-',
 		 flags & 8 ? 's' : 'p', format_clean(clean, sizeof(clean), name));

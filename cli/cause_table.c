@@ -124,6 +124,12 @@ static bool is_write_of_read_only(const struct cause_case *failed)
 	       !(failed->failure->file_mode & WRITABLE);
 }
 
+static bool is_not_writable(const struct cause_case *failed)
+{
+	return failed->captured && failed->failure->file_known &&
+	       !(failed->failure->file_mode & WRITABLE);
+}
+
 static bool is_write_only(const struct cause_case *failed)
 {
 	return failed->captured && failed->failure->file_known &&
@@ -220,14 +226,21 @@ static bool is_own(const struct cause_case *failed)
 	return failed->place.known && failed->place.own;
 }
 
+/* The mapping at the address, if the kernel told; else what the registry says. */
 static bool is_peer_mapped(const struct cause_case *failed)
 {
-	return failed->place.known && failed->place.owner_pid && failed->place.mapped;
+	const struct agnocast_failure *failure = failed->failure;
+
+	if (!failed->place.owner_pid)
+		return false;
+	if (failure->vma_end)
+		return (failure->vma_flags & 3) == READABLE;
+	return failed->place.mapped;
 }
 
 static bool is_peer_not_mapped(const struct cause_case *failed)
 {
-	return failed->place.known && failed->place.owner_pid && !failed->place.mapped;
+	return failed->place.owner_pid && !is_peer_mapped(failed);
 }
 
 #define SHM_OPEN	AGNOCAST_CALL_SHM_OPEN
@@ -286,7 +299,7 @@ static const struct cause_row table[] = {
 	{ "file-limit", TRUNCATE, EFBIG, 0, is_over_limit_fsize,
 	  "more than {fsize}, the largest file that this process may make (RLIMIT_FSIZE)",
 	  "ulimit -f unlimited, or LimitFSIZE=infinity" },
-	{ "truncate-read-only", TRUNCATE, EINVAL, 0, NULL,
+	{ "truncate-read-only", TRUNCATE, EINVAL, 0, is_not_writable,
 	  "descriptor {fd} of {name} is not open for writing: host and library use the same number",
 	  "look for the code that closes descriptors that are not its own" },
 	{ "sealed", TRUNCATE, EPERM, 0, NULL,

@@ -95,27 +95,56 @@ static void find_fault(struct place *place, const struct model *model,
 		find_topic(place, model, owner, event->address);
 }
 
+static uint32_t pid_in(const char *name)
+{
+	const char *at = strncmp(name, "agnocast@", 9) ? NULL : name + 9;
+
+	return at ? (uint32_t)strtoul(at, NULL, 10) : 0;
+}
+
 /* "agnocast@PID" could not be opened: does PID live? */
 static void find_named(struct place *place, const struct model *model,
 		       const struct agnocast_event *event)
 {
-	const char *at = strchr(event->name, '@');
-	const struct process_row *owner = at ? process_of(model, (uint32_t)strtoul(at + 1, NULL, 10))
-					     : NULL;
+	const struct process_row *owner = process_of(model, pid_in(event->name));
 
 	if (owner && !owner->exited)
 		set_owner(place, owner);
 }
 
-void place_find(struct place *place, const struct model *model,
-		const struct agnocast_event *event)
+/* What the kernel saw mapped there names its owner, even if the registry is not there. */
+static void find_mapped(struct place *place, const struct agnocast_failure *failure)
 {
+	uint32_t pid = pid_in(failure->vma_name);
+	char path[32], comm[AGNOCAST_COMM_MAX] = "?";
+	FILE *file;
+
+	if (!pid)
+		return;
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	file = fopen(path, "re");
+	if (file && !fgets(comm, sizeof(comm), file))
+		comm[0] = '\0';
+	if (file)
+		fclose(file);
+	comm[strcspn(comm, "\n")] = '\0';
+	place->is.owner_pid = pid;
+	place->is.owner_comm = format_clean(place->comm, sizeof(place->comm), comm);
+	place->is.own = pid == failure->event.pid;
+	place->is.in_heap = true;
+}
+
+void place_find(struct place *place, const struct model *model,
+		const struct agnocast_failure *failure)
+{
+	const struct agnocast_event *event = &failure->event;
+
 	memset(place, 0, sizeof(*place));
 	place->is.known = model && model->registry_there;
-	if (!place->is.known)
-		return;
-	if (event->call == AGNOCAST_CALL_SIGNAL)
-		find_fault(place, model, event);
-	else if (event->call == AGNOCAST_CALL_SHM_OPEN)
+	if (place->is.known && event->call == AGNOCAST_CALL_SHM_OPEN)
 		find_named(place, model, event);
+	if (place->is.known && event->call == AGNOCAST_CALL_SIGNAL)
+		find_fault(place, model, event);
+	if (event->call == AGNOCAST_CALL_SIGNAL && !place->is.owner_pid)
+		find_mapped(place, failure);
 }

@@ -19,6 +19,6 @@ struct place {
  * owner; @model may be old, so that a process that has ended is still named.
  */
 void place_find(struct place *place, const struct model *model,
-		const struct agnocast_event *event);
+		const struct agnocast_failure *failure);
 
 #endif /* AGNOCAST_CLI_PLACE_H */

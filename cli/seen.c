@@ -37,7 +37,7 @@ void seen_complete(struct seen *seen, const struct agnocast_failure *failure,
 	    !failure->vma_end)
 		find_vma(&seen->failure);
 	machine_read(&seen->machine, version);
-	place_find(&seen->place, model, event);
+	place_find(&seen->place, model, failure);
 	seen->is = (struct cause_case){
 		.failure = &seen->failure, .captured = event->captured,
 		.machine = &seen->machine, .place = seen->place.is,

@@ -128,7 +128,7 @@ static int attach(struct tracer *tracer, char *why, size_t len)
 		err = errno;
 		if (link) {
 			tracer->link[tracer->links++] = link;
-		} else if (program == tracer->skeleton->progs.on_signal) {
+		} else if (!strncmp(bpf_program__name(program), "on_signal", 9)) {
 			tracer->faults = false;
 		} else if (!may_be_missing(program, err)) {
 			snprintf(why, len, "%s can't be attached (%s)",
@@ -176,7 +176,8 @@ static void choose(struct agnocast *skeleton, enum tracer_level level, bool sign
 	bpf_program__set_autoload(skeleton->progs.exit_mmap, level == TRACER_PLAIN);
 	bpf_program__set_autoload(skeleton->progs.exit_mmap_find, level == TRACER_FIND);
 	bpf_program__set_autoload(skeleton->progs.exit_mmap_iter, level == TRACER_WALK);
-	bpf_program__set_autoload(skeleton->progs.on_signal, signals);
+	bpf_program__set_autoload(skeleton->progs.on_signal, signals && level == TRACER_PLAIN);
+	bpf_program__set_autoload(skeleton->progs.on_signal_find, signals && level != TRACER_PLAIN);
 	bpf_program__set_autoload(skeleton->progs.on_fork, !!(flags & TRACER_WANTED));
 }
 

@@ -53,7 +53,7 @@ static const struct state states[] = {
 	{ "read-only-shm", "read-only", AGNOCAST_CALL_SHM_OPEN, EROFS },
 
 	{ "file-limit", "more than 64K", AGNOCAST_CALL_TRUNCATE, EFBIG, .limit_fsize = 65536 },
-	{ "truncate-read-only", "descriptor 9", AGNOCAST_CALL_TRUNCATE, EINVAL },
+	{ "truncate-read-only", "descriptor 9", AGNOCAST_CALL_TRUNCATE, EINVAL, .file_mode = 1 },
 	{ "sealed", "sealed", AGNOCAST_CALL_TRUNCATE, EPERM },
 	{ "shm-full", "/dev/shm (64M) has no room for 8G", AGNOCAST_CALL_FALLOCATE, ENOSPC,
 	  .length = 8 * GIB },
