@@ -267,30 +267,73 @@ static __always_inline int overwrites(const struct started *call, int area)
 	return call->prot || (call->flags & nothing) != nothing;
 }
 
-/* A mapping that does not overlap the window is ours only if its file is. */
-SEC("tp/syscalls/sys_enter_mmap")
-int enter_mmap(struct syscall_enter *ctx)
+/* 0: not ours. A mapping that does not overlap the window is ours only if its file is. */
+static __always_inline int fill_mmap(struct started *call, const struct syscall_enter *ctx)
 {
-	struct started call = {
-		.call = AGNOCAST_CALL_MMAP, .address = ctx->args[0], .length = ctx->args[1],
-		.prot = ctx->args[2], .flags = ctx->args[3], .fd = ctx->args[4],
-	};
-	int inside = is_in_window(call.address, call.length);
-	int file = !(call.flags & MAP_ANONYMOUS) && call.fd >= 0;
-	int area = 0;
+	int file, area = 0, inside;
 
-	if (!inside && !(file && (call.flags & MAP_TYPE & MAP_SHARED)))
+	call->call = AGNOCAST_CALL_MMAP;
+	call->address = ctx->args[0];
+	call->length = ctx->args[1];
+	call->prot = ctx->args[2];
+	call->flags = ctx->args[3];
+	call->fd = ctx->args[4];
+	inside = is_in_window(call->address, call->length);
+	file = !(call->flags & MAP_ANONYMOUS) && call->fd >= 0;
+	if (!inside && !(file && (call->flags & MAP_TYPE & MAP_SHARED)))
 		return 0;
 	if (!caller())
 		return 0;
 	if (file)
-		area = read_file_name(call.name, call.fd, AGNOCAST_CALL_MMAP);
+		area = read_file_name(call->name, call->fd, AGNOCAST_CALL_MMAP);
 	else
-		call.fd = -1;
-	if (!area && !inside)
+		call->fd = -1;
+	if (inside && overwrites(call, area))
+		call->odd = AGNOCAST_OVERWROTE;
+	return area || inside;
+}
+
+SEC("tp/syscalls/sys_enter_mmap")
+int enter_mmap(struct syscall_enter *ctx)
+{
+	struct started call = {};
+
+	if (!fill_mmap(&call, ctx))
 		return 0;
-	if (inside && overwrites(&call, area))
-		call.odd = AGNOCAST_OVERWROTE;
+	call.odd = 0;		/* can't tell what was there before */
+	start(&call);
+	return 0;
+}
+
+/* A mapping in the way, or under an address. */
+struct found {
+	__u64	start, end, flags;
+	struct file *file;
+};
+
+static long take_vma(struct task_struct *task, struct vm_area_struct *vma, struct found *found)
+{
+	found->start = vma->vm_start;
+	found->end = vma->vm_end;
+	found->flags = vma->vm_flags;
+	found->file = vma->vm_file;
+	return 0;
+}
+
+/*
+ * In the place of enter_mmap: from 5.17 on a program may find the mapping of an
+ * address. Only who has the window reserved has something to be overwritten.
+ */
+SEC("tp/syscalls/sys_enter_mmap")
+int enter_mmap_find(struct syscall_enter *ctx)
+{
+	struct started call = {};
+	struct found found = {};
+
+	if (!fill_mmap(&call, ctx))
+		return 0;
+	if (call.odd && bpf_find_vma(bpf_get_current_task_btf(), call.address, take_vma, &found, 0))
+		call.odd = 0;
 	start(&call);
 	return 0;
 }
@@ -451,12 +494,6 @@ static __always_inline void capture_file(struct agnocast_failure *failure, int f
 	failure->file_mode = file ? BPF_CORE_READ(file, f_mode) & 3 : 0;
 }
 
-/* A mapping in the way, as found by one of the programs below. */
-struct found {
-	__u64	start, end, flags;
-	struct file *file;
-};
-
 static __always_inline void send_failure(const struct started *call, __u32 pid, __s64 result,
 					 const struct found *found)
 {
@@ -593,16 +630,7 @@ int exit_mmap_iter(struct syscall_exit *ctx)
 	return finish(ctx, &found);
 }
 
-static long take_vma(struct task_struct *task, struct vm_area_struct *vma, struct found *found)
-{
-	found->start = vma->vm_start;
-	found->end = vma->vm_end;
-	found->flags = vma->vm_flags;
-	found->file = vma->vm_file;
-	return 0;
-}
-
-/* In the place of exit_mmap: from 5.17 on a program may find the mapping of an address. */
+/* In the place of exit_mmap, from 5.17 on: what lies at the start or the end. */
 SEC("tp/syscalls/sys_exit_mmap")
 int exit_mmap_find(struct syscall_exit *ctx)
 {

@@ -173,6 +173,8 @@ static void set_flags(struct agnocast *skeleton, unsigned int flags)
 static void choose(struct agnocast *skeleton, enum tracer_level level, bool signals,
 		   unsigned int flags)
 {
+	bpf_program__set_autoload(skeleton->progs.enter_mmap, level == TRACER_PLAIN);
+	bpf_program__set_autoload(skeleton->progs.enter_mmap_find, level != TRACER_PLAIN);
 	bpf_program__set_autoload(skeleton->progs.exit_mmap, level == TRACER_PLAIN);
 	bpf_program__set_autoload(skeleton->progs.exit_mmap_find, level == TRACER_FIND);
 	bpf_program__set_autoload(skeleton->progs.exit_mmap_iter, level == TRACER_WALK);

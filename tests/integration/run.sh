@@ -43,7 +43,7 @@ run()
 }
 
 [ "${ONLY:-messages}" != messages ] || run messages "$BUILD/tests/integration/messages"
-for script in heap window bad_input syscalls restart deaths daemon registry namespaces top demo; do
+for script in heap window bad_input syscalls restart deaths daemon registry namespaces top trace demo; do
 	[ "${ONLY:-$script}" = $script ] && [ -x "$here/$script.sh" ] && run $script "$here/$script.sh"
 done
 

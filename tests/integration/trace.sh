@@ -1,0 +1,306 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# trace.sh - agnocast trace against processes that fail in known ways
+#
+# Wants $BUILD (build/). As root, in namespaces of its own: /dev/shm and queues
+# are private, no limit of the machine is changed. Prints `ok`, `not ok`, `skip`
+# lines, then `N passed, N failed, N skipped`; status 1 on failure.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+export BUILD=${BUILD:-$root/build}
+
+if [ "$(id -u)" != 0 ]; then
+	echo "skip trace: tracing needs root"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 0
+fi
+if [ -z "${TRACE_INSIDE:-}" ]; then
+	TRACE_INSIDE=1 exec unshare -m -i "$0" "$@"
+fi
+mount --make-rprivate /
+mount -t tmpfs -o mode=1777,size=512M tmpfs /dev/shm || exit 1
+ulimit -c 0
+
+agnocast=$BUILD/cli/agnocast
+fail=$BUILD/tests/integration/trace_victim
+dir=$(mktemp -d)
+chmod 755 "$dir"
+daemons=()
+. "$here/checks.sh"
+
+finish()
+{
+	for pid in "${daemons[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$dir"
+}
+trap finish EXIT
+
+# start_daemon NAME [OPTION...] - listens on $dir/NAME
+start_daemon()
+{
+	local socket=$dir/$1
+	shift
+	"$BUILD/tools/agnocastd" --socket "$socket" "$@" 2>"$socket.log" &
+	daemons+=($!)
+	until_true 5 test -S "$socket"
+}
+
+# trace [OPTION...] COMMAND... - what it says goes to $dir/trace (JSON: the objects only)
+trace()
+{
+	"$agnocast" trace -j "$@" >"$dir/all" 2>"$dir/err"
+	status=$?
+	grep '^{"schema"' "$dir/all" >"$dir/trace"
+}
+
+# victim NAME CAUSE WORDS COMMAND... - for explained(): its trace has faults of that cause only,
+# which says those words and what to do
+names=() causes=() words=()
+victim()
+{
+	names+=("$1") causes+=("$2") words+=("$3")
+	echo "( echo \$BASHPID >$dir/$1.pid; exec $(printf '%q ' "${@:4}") )"  >>"$dir/victims"
+}
+
+# explained [OPTION...] - run those victims under one tracer (starting one takes a second), then judge each
+explained()
+{
+	local i name
+	trace "$@" -c bash "$dir/victims"
+	is "${names[0]}_and_so_on_are_faults" "$status" 1
+	for i in "${!names[@]}"; do
+		name=${names[i]}
+		jq -c --argjson pid "$(cat "$dir/$name.pid")" 'select(.fault and .pid == $pid)' "$dir/trace" >"$dir/faults"
+		is "${name}_has_its_cause" "$(jq -r .cause "$dir/faults" | sort -u | xargs)" "${causes[i]}"
+		check "${name}_says_why" "$(jq -r .why "$dir/faults"); $(cat "$dir/err")" \
+			grep -qE -- "${words[i]}" <(jq -r .why "$dir/faults")
+		check "${name}_says_what_to_do" "no remedy" jq -se '[.[].do | length > 0] | all' "$dir/faults"
+	done
+	names=() causes=() words=()
+	rm -f "$dir/victims"
+}
+
+test_usage()
+{
+	local wrong
+	is usage_help "$("$agnocast" trace --help >"$dir/out"; echo $?)" 0
+	check usage_help_is_complete "no exit status in it" grep -q 'Exit status' "$dir/out"
+	for wrong in -p0 -px -p1,,2 -d0 -dx --nothing word -c; do
+		is "usage_refuses_$wrong" "$("$agnocast" trace "$wrong" >"$dir/out" 2>&1; echo $?)" 64
+	done
+	is usage_names_the_commands "$("$agnocast" help | grep -cE '^  (trace|doctor|run|ls) ')" "$("$agnocast" help | grep -cE '^  [a-z]+ +[a-z]')"
+	is usage_no_command "$("$agnocast" >"$dir/out" 2>&1; echo $?)" 64
+	is usage_unknown_command "$("$agnocast" nonsense >"$dir/out" 2>&1; echo $?)" 64
+	is usage_version "$("$agnocast" --version)" "agnocast 0.1.0"
+}
+
+test_can_trace()
+{
+	"$agnocast" trace -d 0.1 >"$dir/out" 2>"$dir/err"
+	local status=$?
+	[ $status -eq 0 ] && return
+	# Where this machine lets nobody, there is nothing more to test.
+	check refusal_says_why "$(cat "$dir/err")" grep -q 'eBPF: ' "$dir/err"
+	skip trace "$(tail -n 1 "$dir/err")"
+	summary
+	exit 0
+}
+
+# of NAME FILTER - jq over the events of the process that wrote $dir/NAME.pid
+of() { jq -s -c --argjson pid "$(cat "$dir/$1.pid")" "[.[] | select(.pid == \$pid)] | $2" "$dir/trace"; }
+
+test_counts()
+{
+	victim calls - - "$BUILD/tests/integration/top_victim" calls $at
+	victim flood - - "$BUILD/tests/integration/top_victim" flood 23
+	victim own - - "$fail" own_ways $at
+	victim family - - sh -c "$fail left_over; exit 3"
+	trace -a -c bash "$dir/victims" </dev/null
+	names=() causes=() words=()
+	rm "$dir/victims"
+	is all_calls_are_shown "$(of calls '.[].call' | tr -d '"' | sort | uniq -c |
+		awk '{ printf "%s%s=%d", n++ ? " " : "", $2, $1 }')" \
+		"fallocate=2 ftruncate=3 mmap=13 mq_open=7 mq_receive=7 mq_send=17 munmap=11 shm_open=5"
+	is all_faults_are_marked "$(of calls 'map(select(.fault)) | length')" 19
+	is twenty_three_are_twenty_three "$(of flood '[length, (map(select(.fault)) | length)]')" "[23,23]"
+	is own_ways_are_no_fault "$(of own '[length, (map(select(.fault)) | length)]')" "[4,0]"
+	is children_are_traced "$(jq -c 'select(.cause == "stale-area" and .comm == "trace_victim") | .fault' "$dir/trace")" true
+	is end_is_said "$(tail -n 1 "$dir/trace" | jq -c '[.end, .events, .faults, .lost]')" "[true,94,43,0]"
+	trace -c /no/such/command
+	is command_not_found "$status $(wc -l <"$dir/trace")" "127 1"
+	trace -d 0.1
+	is nothing_is_no_fault "$status" 0
+}
+
+test_text()
+{
+	"$agnocast" trace -T -c "$fail" twice $at >"$dir/out" 2>"$dir/err"
+	check text_has_a_header "$(cat "$dir/out")" grep -qE '^TIME +PID +COMM +CALL' "$dir/out"
+	check text_has_the_call "$(cat "$dir/out")" grep -qE "^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6} +[0-9]+ trace_victim +mmap +/agnocast@[0-9]+ r-- ${at#0x}\+16G SHARED\|FIXED_NOREPLACE +EEXIST File exists [0-9.]+[nu]s" "$dir/out"
+	check text_says_why "$(cat "$dir/out")" grep -qE "^  why: ${at#0x}-[0-9a-f]+ r--s \(agnocast@[0-9]+\) lies there already" "$dir/out"
+	check text_says_what_to_do "$(cat "$dir/out")" grep -q '^  do:  ' "$dir/out"
+	is text_counts "$(cat "$dir/err")" "1 events, 1 faults, 0 lost"
+}
+
+test_causes()
+{
+	victim mmap_in_the_way_of_a_file file-in-the-way "r--p \(trace_victim\) is in the way of ${at#0x}\+16G" "$fail" file $at
+	victim mmap_twice mapped-twice 'agnocast@' "$fail" twice $at
+	victim mmap_access read-only-file 'writable mapping of agnocast@' "$fail" access $at
+	victim mmap_write_only write-only-file 'not open for reading' "$fail" write_only $at
+	victim mmap_misaligned misaligned "${at#0x}.*page size|page size" "$fail" invalid $at
+	victim mmap_empty empty 'size is 0' "$fail" empty $at
+	victim mmap_at_zero at-zero 'address 0' "$fail" at_zero
+	victim mmap_beyond beyond-address-space 'ends beyond [0-9a-f]+, where' "$fail" beyond $at
+	victim mmap_bad_fd closed-descriptor 'descriptor 12345' "$fail" bad_fd $at
+	victim mmap_over_the_address_limit address-limit '16G more are over RLIMIT_AS \(1G\)' "$fail" address_limit $at
+	victim mmap_too_many too-many-maps "$(cat /proc/sys/vm/max_map_count) \(vm.max_map_count\)" "$fail" many_maps $at
+	victim mmap_after_mlockall mlockall 'mlockall\(MCL_FUTURE\) 16G more .*, [0-9]+M may be' "$fail" locked $at
+	victim mmap_overwrites overwritten 'MAP_FIXED replaced 2[0-9a-f]+1000\+4K|MAP_FIXED replaced [0-9a-f]+\+4K' "$fail" overwrite $at
+	plan_files
+	plan_queues
+	plan_faults
+	explained
+}
+
+# An AddressSanitizer program and a window where its shadow lies: as real as it gets.
+test_asan()
+{
+	local registry=$AGNOCAST_REGISTRY
+	start_daemon low --window-base 0x40000000000 --areas 16
+	export AGNOCAST_REGISTRY=$dir/low
+	victim asan asan "2008fff7000-10007fff8000 rw-p" "${fail}_asan" asan 0x40000000000
+	explained
+	AGNOCAST_REGISTRY=$registry
+}
+
+plan_files()
+{
+	victim file_left_over stale-area 'was left by a killed process' "$fail" left_over
+	victim file_of_nobody owner-gone 'agnocast@4194305 is not there' "$fail" no_owner
+	victim file_of_another no-right-to-read '0640' "$fail" no_right
+	victim file_is_a_link link-in-the-way 'symbolic link' "$fail" link
+	victim file_limit file-limit 'more than 64K' "$fail" file_limit
+}
+
+# A /dev/shm of 1 MiB.
+test_full()
+{
+	mount -t tmpfs -o mode=1777,size=1M tmpfs /dev/shm
+	victim shm_full shm-full '/dev/shm \(1M\) has no room for 64M more' "$fail" full
+	victim shm_full_at_a_touch shm-full-fault '/dev/shm \(1M\) is full' "$fail" full_fault $at
+	explained
+	umount /dev/shm
+}
+
+plan_queues()
+{
+	victim queue_bytes queue-bytes 'RLIMIT_MSGQUEUE \(1\)' "$fail" queue_bytes
+	victim queue_size queue-size 'larger than 10 messages or 8192 bytes' "$fail" queue_size
+	victim queues_max no-queue-left 'all 256 message queues' unshare -i "$fail" queues_max
+	victim queue_of_nobody peer-without-queue 'has no queue new_publisher@4194305' "$fail" no_queue
+	victim message_size "long-hint short-buffer" "takes shorter messages than 9" "$fail" message_size
+	victim no_descriptor "no-descriptor no-descriptor-queue" "no descriptor left of 64" "$fail" no_descriptor
+}
+
+plan_faults()
+{
+	victim fault_not_mapped nothing-there "nothing is mapped at ${at#0x}" "$fail" not_mapped $at
+	victim fault_beyond_the_file no-page "no memory at [0-9a-f]+" "$fail" cut $at
+	victim fault_writing_to_a_peer wrote-message "pid [0-9]+ wrote into bash's memory, which is read-only" "$fail" write_to_peer $at
+}
+
+# The whole of it: the real library, and whose message it was.
+test_message()
+{
+	local talker
+	export MEMPOOL_SIZE=16M
+	"$BUILD/examples/hello_talker" >"$dir/talker" 2>&1 &
+	talker=$!
+	until_true 10 sh -c "'$BUILD/cli/agnocast-top' -j -n 1 -d 0.1 --no-bpf --view topics | grep -q hello"
+	victim fault_in_a_message wrote-message "pid [0-9]+ wrote into hello_talker's message on /hello, which is read-only" "$BUILD/tests/integration/trace_writer" /hello
+	explained -t '/hel*'
+	is fault_names_the_owner "$(jq -r 'select(.fault) | .owner, .owner_pid, .topic, .error' "$dir/trace" | xargs)" "hello_talker $talker /hello SIGSEGV"
+	trace -t /other -c "$BUILD/tests/integration/trace_writer" /hello
+	is other_topic_does_not "$status $(wc -l <"$dir/trace")" "0 1"
+	kill $talker
+	wait $talker 2>/dev/null
+	trace -a -c "$BUILD/examples/hello_talker" --help
+	is the_library_makes_no_fault "$(jq -c 'select(.fault)' "$dir/trace")" ""
+	check the_library_is_seen "$(cat "$dir/trace")" grep -q '"call":"mmap"' "$dir/trace"
+	unset MEMPOOL_SIZE
+}
+
+# stopped PID
+stopped() { grep -q '^State:.*T' "/proc/$1/status"; }
+
+test_hold()
+{
+	"$fail" left_over &
+	wait $!
+	"$agnocast" trace --hold -c "$fail" left_over >"$dir/out" 2>"$dir/err" &
+	local tracer=$! held
+	until_true 10 grep -q stale-area "$dir/out" || until_true 5 grep -q EEXIST "$dir/out"
+	held=$(awk '/EEXIST/ { print $2 }' "$dir/out")
+	check hold_stops_it "$(grep State "/proc/$held/status")" until_true 5 stopped "$held"
+	kill -CONT "$held"
+	wait $tracer
+	is hold_goes_on "$?" 1
+}
+
+test_pid()
+{
+	mkfifo "$dir/go"
+	sh -c "read x <'$dir/go'; exec '$fail' left_over" &
+	local pid=$! tracer
+	"$agnocast" trace -j -p "$pid,1" >"$dir/trace" 2>"$dir/err" &
+	tracer=$!
+	until_true 10 grep -q agnocast "/proc/$tracer/comm"
+	sleep 1
+	"$fail" no_queue
+	echo >"$dir/go"
+	wait $pid
+	until_true 10 grep -q fault "$dir/trace"
+	kill -INT $tracer
+	wait $tracer
+	is pid_ends_with_a_signal "$?" 1
+	is pid_chooses "$(jq -r 'select(.fault) | .pid' "$dir/trace" | sort -u)" "$pid"
+}
+
+test_without()
+{
+	local user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	"${user[@]}" "$agnocast" trace -d 1 >"$dir/out" 2>"$dir/err"
+	is without_root_status "$?" 77
+	check without_root_says_why "$(cat "$dir/err")" grep -q 'not permitted; run as root' "$dir/err"
+	unshare -m sh -c "mount -t tmpfs tmpfs /sys/kernel/btf && exec '$agnocast' trace -d 1" >"$dir/out" 2>"$dir/err"
+	is without_btf_status "$?" 69
+	check without_btf_says_why "$(cat "$dir/err")" grep -q 'no BTF' "$dir/err"
+	"$agnocast" trace -d 0.2 --registry /no/registry >"$dir/out" 2>"$dir/err"
+	is without_registry_status "$?" 0
+	check without_registry_says_so "$(cat "$dir/err")" grep -q 'default window' "$dir/err"
+	"$agnocast" trace -a -c sh -c "for i in 1 2 3 4 5; do $fail left_over; done" 2>"$dir/err" | head -n 1 >"$dir/out"
+	is reader_gone "${PIPESTATUS[0]}" 1
+}
+
+start_daemon registry
+export AGNOCAST_REGISTRY=$dir/registry
+at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
+test_usage
+test_can_trace
+test_counts
+test_text
+test_causes
+test_full
+test_asan
+test_message
+test_hold
+test_pid
+test_without
+summary
