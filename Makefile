@@ -10,6 +10,8 @@
 # make vm-demo    the demo on /dev/agnocast in QEMU
 # make vm-shell   a shell in QEMU with the module loaded
 # make module     build build/module/kernel/agnocast.ko for KDIR
+# make install    what make built; DESTDIR= and PREFIX= are honoured
+# make install-dkms  the module's source, for dkms; uninstall, uninstall-dkms
 # make clean      remove build/
 #
 # V=1 shows commands, BUILD= is where output goes, KDIR= picks the kernel tree.
@@ -72,12 +74,13 @@ module:
 
 VM_NEEDS := all test-programs
 include tools/vm/vm.mk
+include tools/install/install.mk
 
 clean:
 	$(RM) -r $(BUILD)
 
 help:
-	@sed -n 's/^# \{0,1\}//; 3,15p' Makefile
+	@sed -n 's/^# \{0,1\}//; 3,17p' Makefile
 
 .PHONY: all bpf check clean cli demo examples help integration lib module test \
 	test-programs tools

@@ -42,6 +42,7 @@ demo='
 '
 
 test='
+	cmake
 	libclang-rt-14-dev
 	libcriterion-dev
 	python3

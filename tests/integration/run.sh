@@ -43,7 +43,22 @@ run()
 }
 
 [ "${ONLY:-messages}" != messages ] || run messages "$BUILD/tests/integration/messages"
-for script in heap window bad_input syscalls restart deaths daemon registry namespaces top trace demo; do
+scripts="
+	heap
+	window
+	bad_input
+	syscalls
+	restart
+	deaths
+	daemon
+	registry
+	namespaces
+	install
+	top
+	trace
+	demo
+"
+for script in $scripts; do
 	[ "${ONLY:-$script}" = $script ] && [ -x "$here/$script.sh" ] && run $script "$here/$script.sh"
 done
 
