@@ -10,6 +10,7 @@
 
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -70,13 +71,25 @@ struct agk_member *agk_member_find(struct agk_home_world *world)
 	return member;
 }
 
+/* After the session's end: nobody finds them any more. */
+static void put_bells(struct agk_session *session)
+{
+	u32 i;
+
+	for (i = 0; i < AGNOCAST_BELLS_MAX; i++)
+		if (session->bell[i])
+			eventfd_ctx_put(session->bell[i]);
+}
+
 static void member_release(struct kref *ref)
 {
 	struct agk_member *member = container_of(ref, struct agk_member, ref);
 
 	WARN_ON_ONCE(member->tokens || member->area);
-	if (member->session)
+	if (member->session) {
+		put_bells(member->session);
 		agk_session_free(member->session);
+	}
 	mmdrop(member->mm);
 	agk_world_put(member->world);
 	mutex_destroy(&member->lock);

@@ -263,7 +263,7 @@ static struct agk_endpoint *endpoint_alloc(struct agk_session *session, u32 kind
 	return endpoint;
 }
 
-static struct agk_endpoint *endpoint_find(struct agk_world *world, u64 generation)
+struct agk_endpoint *agk_endpoint_find(struct agk_world *world, u64 generation)
 {
 	struct agk_endpoint *endpoint;
 
@@ -284,7 +284,7 @@ static int may_enter(struct agk_session *session, const struct agnocast_endpoint
 		return -ENOTCONN;
 	if (add->again > world->first_serial)
 		return -EINVAL;
-	return add->again && endpoint_find(world, add->again) ? -EEXIST : 0;
+	return add->again && agk_endpoint_find(world, add->again) ? -EEXIST : 0;
 }
 
 int agk_endpoint_add(struct agk_session *session, u32 kind,
@@ -355,7 +355,7 @@ int agk_endpoint_remove(struct agk_session *session, u32 kind, u64 generation)
 	int ret = 0;
 
 	mutex_lock(&world->lock);
-	endpoint = endpoint_find(world, generation);
+	endpoint = agk_endpoint_find(world, generation);
 	if (session->ended)
 		ret = -ENOTCONN;
 	else if (!endpoint || endpoint->session != session || endpoint->kind != kind)

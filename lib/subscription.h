@@ -41,9 +41,16 @@ struct agnocast_subscription {
 	bool	unfinished;	/* a publisher is listed but not attached yet */
 	uint32_t flags;
 	uint32_t depth;
+	uint32_t spin_us;
 	_Atomic uint32_t news;	/* futex word: the sources changed */
 	struct source *sources;
 	uint32_t sources_count, sources_room;
+	bool	armed;		/* a bell was asked for, and nothing came since */
+	uint64_t armings;	/* how often */
+	struct agnocast_waitset *waitset;
+	struct agnocast_subscription *pollable_next;	/* descriptor lock */
+	uint64_t rounds_seen;		/* descriptor lock */
+	int	crowd;		/* epoll of a take with too many sources; -1 */
 	struct agnocast_subscription *next;	/* participant lock */
 };
 
