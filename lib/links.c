@@ -139,58 +139,6 @@ bool links_refresh(struct agnocast_publisher *pub)
 	return true;
 }
 
-/* The lock is not held: mapping takes its time, and publish must not wait. */
-static void map_link(struct agnocast_publisher *pub, const struct link *wanted)
-{
-	int err;
-	struct peer *peer = peer_get(wanted->session, AGNOCAST_MAP_CONTROL, &err);
-	const struct agnocast_sub *sub;
-	struct link *link;
-
-	if (!peer)
-		return;
-	sub = peer_control(peer, wanted->block, sizeof(*sub));
-	pthread_mutex_lock(&pub->lock);
-	link = link_find(pub, wanted->generation);
-	if (link && !link->peer && sub) {
-		link->peer = peer;
-		link->sub = sub;
-		peer = NULL;
-	}
-	count_unmapped(pub);
-	/* It may sleep in epoll_wait(), with a message that we published before. */
-	links_wake(pub, false);
-	pthread_mutex_unlock(&pub->lock);
-	if (peer)
-		peer_put(peer);
-}
-
-/* Copies those that are to be mapped; the lock is held. */
-static uint32_t unmapped_links(struct agnocast_publisher *pub, struct link *to, uint32_t room)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < pub->links_count && n < room; i++)
-		if (!pub->links[i].sub)
-			to[n++] = pub->links[i];
-	return n;
-}
-
-void links_map(struct agnocast_publisher *pub)
-{
-	struct link wanted[MAP_BATCH];
-	uint32_t n;
-
-	pthread_mutex_lock(&pub->lock);
-	links_refresh(pub);
-	n = unmapped_links(pub, wanted, MAP_BATCH);
-	pthread_mutex_unlock(&pub->lock);
-	for (uint32_t i = 0; i < n; i++)
-		map_link(pub, &wanted[i]);
-}
-
-/* ---- waking; the lock is held, the fence is behind us ---- */
-
 /* One process may have several subscriptions here: one ring is enough. */
 static uint32_t add_sleeper(struct agnocast_publisher *pub, uint32_t n,
 			    const struct link *link, uint32_t bell)
@@ -228,6 +176,70 @@ static void count_wakes(struct agnocast_publisher *pub, uint32_t calls)
 			      atomic_load_explicit(&pub->ring->wakes,
 						   memory_order_relaxed) + calls,
 			      memory_order_relaxed);
+}
+
+/*
+ * It may sleep in epoll_wait(), since before it was mapped, with a message that
+ * we published then. If not, it is woken for nothing, and goes back to sleep
+ * without asking anew: so its bell does not count as rung for what it asked.
+ */
+static void ring_newcomer(struct agnocast_publisher *pub, const struct link *link)
+{
+	uint64_t bell = link->sub ?
+			atomic_load_explicit(&link->sub->bell, memory_order_relaxed) : 0;
+
+	if (bell)
+		count_wakes(pub, ring_bells(pub, add_sleeper(pub, 0, link, bell & 1)));
+}
+
+/* The lock is not held: mapping takes its time, and publish must not wait. */
+static void map_link(struct agnocast_publisher *pub, const struct link *wanted)
+{
+	int err;
+	struct peer *peer = peer_get(wanted->session, AGNOCAST_MAP_CONTROL, &err);
+	const struct agnocast_sub *sub;
+	struct link *link;
+
+	if (!peer)
+		return;
+	sub = peer_control(peer, wanted->block, sizeof(*sub));
+	pthread_mutex_lock(&pub->lock);
+	link = link_find(pub, wanted->generation);
+	if (link && !link->peer && sub) {
+		link->peer = peer;
+		link->sub = sub;
+		peer = NULL;
+	}
+	count_unmapped(pub);
+	if (link)
+		ring_newcomer(pub, link);
+	pthread_mutex_unlock(&pub->lock);
+	if (peer)
+		peer_put(peer);
+}
+
+/* Copies those that are to be mapped; the lock is held. */
+static uint32_t unmapped_links(struct agnocast_publisher *pub, struct link *to, uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pub->links_count && n < room; i++)
+		if (!pub->links[i].sub)
+			to[n++] = pub->links[i];
+	return n;
+}
+
+void links_map(struct agnocast_publisher *pub)
+{
+	struct link wanted[MAP_BATCH];
+	uint32_t n;
+
+	pthread_mutex_lock(&pub->lock);
+	links_refresh(pub);
+	n = unmapped_links(pub, wanted, MAP_BATCH);
+	pthread_mutex_unlock(&pub->lock);
+	for (uint32_t i = 0; i < n; i++)
+		map_link(pub, &wanted[i]);
 }
 
 void links_wake(struct agnocast_publisher *pub, bool all)

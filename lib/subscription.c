@@ -17,6 +17,7 @@
 
 #include "area.h"
 #include "bell.h"
+#include "clock.h"
 #include "descriptor.h"
 #include "log.h"
 #include "options.h"
@@ -49,10 +50,25 @@ static void tell_news(struct agnocast_subscription *sub)
 		bell_ring_own(AGNOCAST_BELL_EDGE);
 }
 
+/* The first message that was published after we began to register. */
+static uint64_t since_registration(const struct agnocast_subscription *sub,
+				   const struct ring_view *view, uint64_t head, uint64_t tail)
+{
+	while (head > tail) {
+		struct ring_item item;
+
+		if (!ring_read_claimed(view, head - 1, &item) ||
+		    item.publish_ns < sub->registered_ns)
+			break;
+		head--;
+	}
+	return head;
+}
+
 /*
- * Where to start. Publishers older than the subscription: at what they publish
- * from now on, or, transient local, at what they keep. Newer ones: at their
- * first message.
+ * Where to start. Publishers older than the subscription: at what they
+ * published since it registered, or, transient local, at what they keep. Newer
+ * ones: at their first message.
  */
 static uint64_t first_cursor(const struct agnocast_subscription *sub,
 			     const struct source *source)
@@ -65,7 +81,7 @@ static uint64_t first_cursor(const struct agnocast_subscription *sub,
 		return ring->first;
 	if (!(sub->flags & AGNOCAST_QOS_TRANSIENT_LOCAL) ||
 	    !(ring->flags & AGNOCAST_TRANSIENT_LOCAL))
-		return head;
+		return since_registration(sub, &source->view, head, tail);
 	return head - tail > sub->depth ? head - sub->depth : tail;
 }
 
@@ -282,8 +298,10 @@ static void format_block(struct agnocast_sub *block, uint32_t depth, uint32_t fl
 static int register_block(struct agnocast_subscription *sub,
 			  struct agnocast_endpoint_add *add)
 {
-	int ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, add);
+	int ret;
 
+	sub->registered_ns = clock_ns();
+	ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, add);
 	if (ret)
 		return ret;
 	sub->generation = add->generation;

@@ -32,6 +32,7 @@ struct agnocast_subscription {
 	struct agnocast_sub *block;
 	uint64_t block_offset;
 	uint64_t generation;
+	uint64_t registered_ns;	/* just before that */
 	const struct agnocast_roster *roster;
 	uint64_t topic;
 	uint32_t roster_seen;

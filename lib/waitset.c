@@ -381,7 +381,11 @@ static int sleep_on_heads(struct agnocast_waitset *ws, uint32_t seen, uint64_t d
 	return ret;
 }
 
-/* As sleep_on_heads(). */
+/*
+ * As sleep_on_heads(). A bell is heard by one of the threads that sleep here,
+ * and is not rung again before somebody has asked for it: so who finds
+ * something sends the others to look, and to ask.
+ */
 static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
 {
 	struct epoll_event event = { 0 };
@@ -442,6 +446,8 @@ static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
 		bool woken = atomic_exchange_explicit(&ws->woken, false, memory_order_acquire);
 		int n = collect(ws, events, max), ret;
 
+		if (n && ws->sleepers && ws->epoll >= 0)
+			disturb(ws);	/* our bell was theirs: see below */
 		if (n || woken || last)
 			return n;
 		while (ws->changers)
