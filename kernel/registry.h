@@ -218,6 +218,7 @@ static inline bool agk_command_is_known(u32 cmd)
 /* Shared by the files above; the lock is held. */
 static inline u64 agk_next_serial(struct agk_world *world)
 {
+	lockdep_assert_held(&world->lock);
 	return ++world->serial;
 }
 
