@@ -180,9 +180,9 @@ static int ioc_add(struct agk_session *session, u32 kind, void __user *argp)
 	if (ret)
 		goto out;
 	ret = copy_out_add(argp, add, peers, room);
+	/* Somebody may have guessed its generation and removed it: as good. */
 	if (ret)
-		WARN_ON_ONCE(agk_endpoint_remove(session, kind, add->generation) ==
-			     -EINVAL);
+		agk_endpoint_remove(session, kind, add->generation);
 out:
 	kvfree(peers);
 	kfree(add);
@@ -340,8 +340,7 @@ static long member_ioctl(struct agk_member *member, unsigned int cmd,
 
 	if (cmd == AGNOCAST_NEW_SHM_CMD)
 		return ioc_new_shm(member, argp);
-	/* Set once, freed with the member: safe to use without the lock. */
-	session = READ_ONCE(member->session);
+	session = agk_member_session(member);
 	if (!session)
 		return -ENOTCONN;
 	switch (cmd) {
@@ -377,6 +376,8 @@ long agk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 	if (!agk_command_is_known(cmd))
 		return -ENOTTY;
+	if (!agk_file_may_join(file))
+		return -EBADF;
 	member = agk_file_member(own);
 	if (IS_ERR(member)) {
 		ret = PTR_ERR(member);

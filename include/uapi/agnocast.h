@@ -13,7 +13,8 @@
  *  - A command that fails has changed nothing.
  *  - An unknown command fails with ENOTTY: that is how a new one is probed.
  *  - Commands other than VERSION and LIST need a session: ENOTCONN without one,
- *    EPERM from an address space that is not the session's.
+ *    EPERM from an address space that is not the session's, EBADF over a
+ *    descriptor of the device that is not open for reading and writing.
  *
  * agnocastd speaks the same commands and structures over a SOCK_SEQPACKET
  * socket: see the end of this file.
