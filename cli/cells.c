@@ -37,6 +37,18 @@ void cell_bytes(struct cell *cell, double bytes)
 	cell->number = bytes;
 }
 
+void cell_rate(struct cell *cell, double per_second)
+{
+	format_rate(cell->text, sizeof(cell->text), per_second);
+	cell->number = per_second;
+}
+
+void cell_ns(struct cell *cell, double ns)
+{
+	format_ns(cell->text, sizeof(cell->text), ns);
+	cell->number = ns;
+}
+
 void cell_name(struct cell *cell, const char *name)
 {
 	format_clean(cell->text, sizeof(cell->text), name);

@@ -3,7 +3,7 @@
  * cells.h - the columns of each view
  *
  * A column is a function from a row of the model to a text and the number it
- * sorts by; used by rows.c only.
+ * sorts by. For rows.c and the files that make cells.
  */
 #ifndef AGNOCAST_CLI_CELLS_H
 #define AGNOCAST_CLI_CELLS_H
@@ -33,7 +33,8 @@ struct table {
 	size_t			count;
 };
 
-extern const struct table topic_table, process_table, mapping_table, failure_table;
+extern const struct table topic_table, process_table, mapping_table, graph_table,
+			 failure_table;
 
 char topic_mark(const struct model *model, size_t row);
 char process_mark(const struct model *model, size_t row);
@@ -44,12 +45,18 @@ void process_detail(char *line, const struct model *model, size_t row);
 void mapping_detail(char *line, const struct model *model, size_t row);
 void failure_detail(char *line, const struct model *model, size_t row);
 
+/* @rows in the wanted order, by what their cells say. */
+void rows_sort(size_t *rows, size_t count, const struct model *model, enum view view,
+	       struct order order);
+
 /* "-" where there is nothing to say, "?" where it could not be read. */
 void cell_none(struct cell *cell);
 void cell_unknown(struct cell *cell);
 void cell_number(struct cell *cell, uint64_t number);
 void cell_count(struct cell *cell, uint64_t number);
 void cell_bytes(struct cell *cell, double bytes);
+void cell_rate(struct cell *cell, double per_second);
+void cell_ns(struct cell *cell, double ns);
 void cell_name(struct cell *cell, const char *name);
 
 const char *mapping_role(const struct mapping_row *mapping);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include <uapi/agnocast.h>
+
 int32_t format_utf8(const char *text, size_t *size)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -130,6 +132,20 @@ char *format_fit(char *out, size_t len, const char *text, size_t width, unsigned
 	return out;
 }
 
+size_t format_break(const char *text, size_t width)
+{
+	size_t columns = width, bytes = head(text, &columns), end = bytes;
+
+	if (!text[bytes] || text[bytes] == ' ')
+		return bytes;
+	while (end && text[end] != ' ')
+		end--;
+	if (end)
+		return end;
+	format_utf8(text, &end);
+	return bytes ? bytes : *text ? end : 0;
+}
+
 /* Three significant digits and a unit, at most five columns below 1000 of the last unit. */
 static char *scaled(char *out, size_t len, double value, double step, const char *units)
 {
@@ -189,6 +205,14 @@ char *format_ns(char *out, size_t len, double ns)
 		unit++;
 	}
 	snprintf(out, len, "%.*f%s", unit && ns < 9.95 ? 1 : 0, ns, units[unit]);
+	return out;
+}
+
+char *format_qos(char *out, size_t len, uint32_t depth, uint32_t flags)
+{
+	snprintf(out, len, "depth %u, %s%s", depth,
+		 flags & AGNOCAST_TRANSIENT_LOCAL ? "transient local" : "volatile",
+		 flags & AGNOCAST_IGNORE_LOCAL ? ", not local" : "");
 	return out;
 }
 

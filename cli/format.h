@@ -26,10 +26,16 @@ size_t format_width(const char *text);
 #define FORMAT_TAIL	(1U << 1)
 char *format_fit(char *out, size_t len, const char *text, size_t width, unsigned int flags);
 
+/* Bytes of the cleaned @text that make a line of at most @width columns; 0 only if it is "". */
+size_t format_break(const char *text, size_t width);
+
 char *format_count(char *out, size_t len, uint64_t value);	/* 99999 100k 1.2M */
 char *format_bytes(char *out, size_t len, double bytes);	/* 0 812 1.5K 16M, powers of 1024 */
 char *format_rate(char *out, size_t len, double per_second);	/* 0.25 10.0 333 12.3k */
 char *format_ns(char *out, size_t len, double ns);		/* 812ns 4.1us 220us 1.9ms 12s */
+
+/* "depth 5, volatile", "depth 1, transient local, not local": not its own process */
+char *format_qos(char *out, size_t len, uint32_t depth, uint32_t flags);
 
 /* "EEXIST", or the number. */
 char *format_errno(char *out, size_t len, int error);

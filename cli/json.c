@@ -29,7 +29,10 @@ void json_text(FILE *out, const char *text)
 
 static void key(struct json *json, const char *name)
 {
-	fprintf(json->out, "%s\"%s\":", json->first ? "" : ",", name);
+	if (!json->first)
+		fputc(',', json->out);
+	if (name)
+		fprintf(json->out, "\"%s\":", name);
 	json->first = false;
 }
 

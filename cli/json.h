@@ -4,7 +4,8 @@
  *
  * All tools write through this: commas, escapes and what is not known (null,
  * never 0) are in one place. Addresses are hex strings, since many readers
- * lose bits of 64-bit numbers.
+ * lose bits of 64-bit numbers. Without a name (NULL) a value is an element of
+ * a list.
  */
 #ifndef AGNOCAST_CLI_JSON_H
 #define AGNOCAST_CLI_JSON_H
@@ -18,6 +19,9 @@ struct json {
 	FILE	*out;
 	bool	first;
 };
+
+/* Some of these names are libjansson's too, which must go on calling its own. */
+#pragma GCC visibility push(hidden)
 
 void json_open(struct json *json);		/* an object in a list, or the outermost */
 void json_close(struct json *json);
@@ -35,5 +39,7 @@ void json_address(struct json *json, const char *name, uint64_t address);
 
 /* @text as a JSON string: invalid UTF-8 becomes U+FFFD. */
 void json_text(FILE *out, const char *text);
+
+#pragma GCC visibility pop
 
 #endif /* AGNOCAST_CLI_JSON_H */

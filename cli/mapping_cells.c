@@ -2,6 +2,7 @@
 /* mapping_cells.c - the columns of the mappings view */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cells.h"
 #include "format.h"
@@ -37,14 +38,32 @@ static void owner(const struct model *model, size_t row, struct cell *cell)
 	cell_number(cell, at(model, row)->owner_pid);
 }
 
-static void range(const struct model *model, size_t row, struct cell *cell)
+static void start(const struct model *model, size_t row, struct cell *cell)
 {
 	const struct mapping_row *mapping = at(model, row);
 
-	snprintf(cell->text, sizeof(cell->text), "%llx-%llx",
-		 (unsigned long long)mapping->base,
-		 (unsigned long long)(mapping->base + mapping->size));
+	snprintf(cell->text, sizeof(cell->text), "%llx", (unsigned long long)mapping->base);
 	cell->number = (double)mapping->base;
+}
+
+/* The first topic for which it is there, and how many more. */
+static void topics(const struct model *model, size_t row, struct cell *cell)
+{
+	const struct topic_row *first = NULL;
+	size_t count = model_mapping_topics(model, at(model, row), &first, 1);
+	char more[24] = "";
+
+	if (!first) {
+		cell_none(cell);
+		return;
+	}
+	cell_name(cell, first->name);
+	if (count > 1) {
+		snprintf(more, sizeof(more), " +%zu", count - 1);
+		snprintf(cell->text + strlen(cell->text), sizeof(cell->text) - strlen(cell->text),
+			 "%s", more);
+	}
+	cell->number = (double)count;
 }
 
 static void perm(const struct model *model, size_t row, struct cell *cell)
@@ -81,12 +100,13 @@ static void state(const struct model *model, size_t row, struct cell *cell)
 
 static const struct column columns[] = {
 	{ "OWNER", 7, 0, 0, owner },
-	{ "START-END", 25, 4, 0, range },
-	{ "PERM", 5, 1, COLUMN_TEXT, perm },
+	{ "START", 12, 4, 0, start },
+	{ "PERM", 4, 1, COLUMN_TEXT, perm },
 	{ "PID", 7, 0, 0, reader },
-	{ "COMM", 8, 3, COLUMN_TEXT | COLUMN_FLEX, comm },
+	{ "COMM", 12, 3, COLUMN_TEXT, comm },
 	{ "ROLE", 4, 2, COLUMN_TEXT, role },
-	{ "STATE", 10, 1, COLUMN_TEXT, state },
+	{ "STATE", 9, 1, COLUMN_TEXT, state },
+	{ "TOPICS", 8, 5, COLUMN_TEXT | COLUMN_FLEX, topics },
 };
 
 const struct table mapping_table = { columns, sizeof(columns) / sizeof(columns[0]) };
@@ -117,8 +137,10 @@ void mapping_detail(char *line, const struct model *model, size_t row)
 			 mapping->perm_state == PERM_NONE ? "nothing" : mapping->perm,
 			 mapping->reader_pid, right);
 	else
-		snprintf(line, ROWS_LINE, "agnocast@%u in process %u: %s%s%s",
-			 mapping->owner_pid, mapping->reader_pid, state,
+		snprintf(line, ROWS_LINE, "agnocast@%u in process %u, %llx-%llx: %s%s%s",
+			 mapping->owner_pid, mapping->reader_pid,
+			 (unsigned long long)mapping->base,
+			 (unsigned long long)(mapping->base + mapping->size), state,
 			 mapping->owner_alive || mapping->own ? "" :
 			 "; its owner has ended, the reader still reads what is left",
 			 mapping->perm_state == PERM_UNREADABLE ?

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* model.c - what agnocast-top knows: rates, percentiles, rows of the dead */
+/* model.c - what agnocast-top knows: lists, look-ups, rows of the dead */
 
 #define _GNU_SOURCE
 #include "model.h"
@@ -35,8 +35,11 @@ void model_clear(struct model *model)
 	free(model->topics);
 	free(model->processes);
 	free(model->endpoints);
+	free(model->claims);
 	free(model->mappings);
 	free(model->failures);
+	free(model->by_topic);
+	free(model->by_session);
 	memset(model, 0, sizeof(*model));
 }
 
@@ -55,7 +58,109 @@ static int by_generation(const void *a, const void *b)
 	return (left->generation > right->generation) - (left->generation < right->generation);
 }
 
-struct topic_row *model_topic(struct model *model, uint64_t topic)
+static int by_subscription(const void *a, const void *b)
+{
+	const struct claim_row *left = a, *right = b;
+
+	if (left->subscription != right->subscription)
+		return left->subscription > right->subscription ? 1 : -1;
+	return (left->since_ns > right->since_ns) - (left->since_ns < right->since_ns);
+}
+
+#define SORT(model, list, compare) do { \
+	if ((model)->list##_count) \
+		qsort((model)->list, (model)->list##_count, sizeof(*(model)->list), compare); \
+} while (0)
+
+static int by_place(uint64_t left, uint64_t right, const struct endpoint_row *a,
+		    const struct endpoint_row *b)
+{
+	if (left != right)
+		return left > right ? 1 : -1;
+	if (a->kind != b->kind)		/* AGNOCAST_PUBLISHER is the lower one */
+		return a->kind > b->kind ? 1 : -1;
+	return by_generation(a, b);
+}
+
+static int by_topic_index(const void *a, const void *b, void *model)
+{
+	const struct endpoint_row *endpoints = ((const struct model *)model)->endpoints;
+	const struct endpoint_row *left = &endpoints[*(const uint32_t *)a];
+	const struct endpoint_row *right = &endpoints[*(const uint32_t *)b];
+
+	return by_place(left->topic, right->topic, left, right);
+}
+
+static int by_session_index(const void *a, const void *b, void *model)
+{
+	const struct endpoint_row *endpoints = ((const struct model *)model)->endpoints;
+	const struct endpoint_row *left = &endpoints[*(const uint32_t *)a];
+	const struct endpoint_row *right = &endpoints[*(const uint32_t *)b];
+
+	return by_place(left->session, right->session, left, right);
+}
+
+static uint32_t *index_endpoints(struct model *model,
+				 int (*compare)(const void *, const void *, void *))
+{
+	uint32_t *index = calloc(model->endpoints_count + 1, sizeof(*index));
+
+	if (!index)
+		model_out_of_memory();
+	for (size_t i = 0; i < model->endpoints_count; i++)
+		index[i] = (uint32_t)i;
+	qsort_r(index, model->endpoints_count, sizeof(*index), compare, model);
+	return index;
+}
+
+void model_sort(struct model *model)
+{
+	SORT(model, topics, by_topic);
+	SORT(model, endpoints, by_generation);
+	SORT(model, claims, by_subscription);
+	free(model->by_topic);
+	free(model->by_session);
+	model->by_topic = index_endpoints(model, by_topic_index);
+	model->by_session = index_endpoints(model, by_session_index);
+}
+
+/* The part of @index whose endpoints have @wanted at byte @offset. */
+static const uint32_t *find_range(const struct model *model, const uint32_t *index,
+				  size_t offset, uint64_t wanted, size_t *count)
+{
+	size_t first = 0, end = model->endpoints_count, after;
+	uint64_t value;
+
+#define VALUE(i) (memcpy(&value, (const char *)&model->endpoints[index[i]] + offset, \
+			 sizeof(value)), value)
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (VALUE(middle) < wanted)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (after = first; after < model->endpoints_count && VALUE(after) == wanted;)
+		after++;
+#undef VALUE
+	*count = after - first;
+	return index + first;
+}
+
+const uint32_t *model_of_topic(const struct model *model, uint64_t topic, size_t *count)
+{
+	return find_range(model, model->by_topic, offsetof(struct endpoint_row, topic), topic,
+			  count);
+}
+
+const uint32_t *model_of_session(const struct model *model, uint64_t session, size_t *count)
+{
+	return find_range(model, model->by_session, offsetof(struct endpoint_row, session),
+			  session, count);
+}
+
+struct topic_row *model_topic(const struct model *model, uint64_t topic)
 {
 	const struct topic_row key = { .topic = topic };
 
@@ -64,18 +169,56 @@ struct topic_row *model_topic(struct model *model, uint64_t topic)
 	return bsearch(&key, model->topics, model->topics_count, sizeof(key), by_topic);
 }
 
-static const struct endpoint_row *endpoint_before(const struct model *before,
-						  uint64_t generation)
+struct endpoint_row *model_endpoint(const struct model *model, uint64_t generation)
 {
 	const struct endpoint_row key = { .generation = generation };
 
-	if (!before || !before->endpoints_count)
+	if (!model->endpoints_count)
 		return NULL;
-	return bsearch(&key, before->endpoints, before->endpoints_count, sizeof(key),
+	return bsearch(&key, model->endpoints, model->endpoints_count, sizeof(key),
 		       by_generation);
 }
 
-struct process_row *model_session(struct model *model, uint64_t session)
+struct claim_row *model_claims(const struct model *model, uint64_t subscription, size_t *count)
+{
+	size_t first = 0, end = model->claims_count, after;
+
+	while (first < end) {		/* the first that is not below */
+		size_t middle = first + (end - first) / 2;
+
+		if (model->claims[middle].subscription < subscription)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (after = first; after < model->claims_count; after++)
+		if (model->claims[after].subscription != subscription)
+			break;
+	*count = after - first;
+	return *count ? &model->claims[first] : NULL;
+}
+
+struct endpoint_row *model_claimed(const struct model *model, const struct claim_row *claim)
+{
+	const struct endpoint_row *subscription = model_endpoint(model, claim->subscription);
+
+	const uint32_t *index;
+	size_t count;
+
+	if (!subscription)
+		return NULL;
+	index = model_of_topic(model, subscription->topic, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct endpoint_row *endpoint = &model->endpoints[index[i]];
+
+		if (endpoint->kind == AGNOCAST_PUBLISHER &&
+		    (uint32_t)endpoint->generation == claim->publisher)
+			return endpoint;
+	}
+	return NULL;
+}
+
+struct process_row *model_session(const struct model *model, uint64_t session)
 {
 	for (size_t i = 0; i < model->processes_count; i++)
 		if (model->processes[i].session == session && !model->processes[i].exited)
@@ -83,7 +226,7 @@ struct process_row *model_session(struct model *model, uint64_t session)
 	return NULL;
 }
 
-struct process_row *model_pid(struct model *model, uint32_t pid)
+struct process_row *model_pid(const struct model *model, uint32_t pid)
 {
 	struct process_row *exited = NULL;
 
@@ -120,136 +263,6 @@ void model_carry_exited(struct model *model, const struct model *before)
 	}
 }
 
-double model_percentile(const uint64_t *buckets, size_t count, double share, uint64_t *total)
-{
-	uint64_t samples = 0, below = 0;
-	double wanted;
-
-	for (size_t i = 0; i < count; i++)
-		samples += buckets[i];
-	*total = samples;
-	if (!samples)
-		return 0;
-	wanted = share * (double)samples;
-	for (size_t i = 0; i < count; i++) {
-		double low = i ? (double)(UINT64_C(1) << i) : 0;
-		double high = (double)(UINT64_C(2) << i);
-
-		if (buckets[i] && (double)(below + buckets[i]) >= wanted)
-			return low + (high - low) * (wanted - (double)below) / (double)buckets[i];
-		below += buckets[i];
-	}
-	return (double)(UINT64_C(1) << count);
-}
-
-/* What came since @before; a counter that ran backwards is not believed. */
-static uint64_t since(uint64_t now, uint64_t then)
-{
-	return now > then ? now - then : 0;
-}
-
-struct topic_latency {
-	uint64_t total[AGNOCAST_LATENCY_BUCKETS];
-	uint64_t recent[AGNOCAST_LATENCY_BUCKETS];
-};
-
-static void add_publisher(struct topic_row *topic, const struct endpoint_row *now,
-			  const struct endpoint_row *then, double seconds)
-{
-	topic->messages += now->messages;
-	topic->bytes += now->bytes;
-	topic->retained += now->retained;
-	if (!then || !then->known || seconds <= 0)
-		return;
-	topic->hz += (double)since(now->messages, then->messages) / seconds;
-	topic->bytes_per_s += (double)since(now->bytes, then->bytes) / seconds;
-}
-
-static void add_subscription(struct topic_row *topic, struct topic_latency *latency,
-			     const struct endpoint_row *now, const struct endpoint_row *then)
-{
-	topic->dropped += now->dropped;
-	topic->skipped += now->skipped;
-	topic->held += now->held;
-	if (now->oldest_claim_ns &&
-	    (!topic->oldest_claim_ns || now->oldest_claim_ns < topic->oldest_claim_ns))
-		topic->oldest_claim_ns = now->oldest_claim_ns;
-	if (then && !then->known)
-		then = NULL;
-	topic->dropped_now += then ? since(now->dropped, then->dropped) : 0;
-	for (size_t i = 0; i < AGNOCAST_LATENCY_BUCKETS; i++) {
-		latency->total[i] += now->latency[i];
-		latency->recent[i] += then ? since(now->latency[i], then->latency[i]) : 0;
-	}
-}
-
-static void set_depth(struct topic_row *topic, bool *by_publisher,
-		      const struct endpoint_row *endpoint)
-{
-	bool publisher = endpoint->kind == AGNOCAST_PUBLISHER;
-
-	if (publisher == *by_publisher && endpoint->depth > topic->depth)
-		topic->depth = endpoint->depth;
-	else if (publisher && !*by_publisher)
-		topic->depth = endpoint->depth;
-	*by_publisher |= publisher;
-}
-
-static void set_latency(struct topic_row *topic, const struct topic_latency *latency)
-{
-	const uint64_t *buckets = latency->recent;
-
-	topic->p50_ns = model_percentile(buckets, AGNOCAST_LATENCY_BUCKETS, 0.50,
-					 &topic->latency_samples);
-	topic->latency_recent = topic->latency_samples > 0;
-	if (!topic->latency_recent)
-		buckets = latency->total;
-	topic->p50_ns = model_percentile(buckets, AGNOCAST_LATENCY_BUCKETS, 0.50,
-					 &topic->latency_samples);
-	topic->p99_ns = model_percentile(buckets, AGNOCAST_LATENCY_BUCKETS, 0.99,
-					 &topic->latency_samples);
-}
-
-void model_sum_up(struct model *model, const struct model *before)
-{
-	struct topic_latency *latencies =
-		calloc(model->topics_count + 1, sizeof(*latencies));
-	bool *by_publisher = calloc(model->topics_count + 1, sizeof(*by_publisher));
-
-	if (!latencies || !by_publisher)
-		model_out_of_memory();
-	model->interval_ns = before ? since(model->mono_ns, before->mono_ns) : 0;
-	if (model->topics_count)
-		qsort(model->topics, model->topics_count, sizeof(*model->topics), by_topic);
-	if (model->endpoints_count)
-		qsort(model->endpoints, model->endpoints_count, sizeof(*model->endpoints),
-		      by_generation);
-	for (size_t i = 0; i < model->topics_count; i++) {
-		model->topics[i].known = true;
-		model->topics[i].rates_known = model->interval_ns > 0;
-	}
-	for (size_t i = 0; i < model->endpoints_count; i++) {
-		const struct endpoint_row *now = &model->endpoints[i];
-		const struct endpoint_row *then = endpoint_before(before, now->generation);
-		struct topic_row *topic = model_topic(model, now->topic);
-		size_t index = topic ? (size_t)(topic - model->topics) : 0;
-
-		if (!topic)
-			continue;
-		set_depth(topic, &by_publisher[index], now);
-		topic->known &= now->known;
-		topic->refused += now->refused;
-		if (now->known && now->kind == AGNOCAST_PUBLISHER)
-			add_publisher(topic, now, then, (double)model->interval_ns / 1e9);
-		else if (now->known)
-			add_subscription(topic, &latencies[index], now, then);
-	}
-	for (size_t i = 0; i < model->topics_count; i++)
-		set_latency(&model->topics[i], &latencies[i]);
-	free(latencies);
-	free(by_publisher);
-}
-
 void model_finish(struct model *model, const struct model *before)
 {
 	model_carry_exited(model, before);
@@ -266,4 +279,55 @@ bool model_mapping_is_wrong(const struct mapping_row *mapping)
 	if (mapping->perm_state == PERM_FOUND)
 		return strcmp(mapping->perm, right) != 0;
 	return there && mapping->perm_state == PERM_NONE;
+}
+
+/* Does @session have an endpoint of @kind on @topic? */
+static bool has_endpoint(const struct model *model, uint64_t session, uint32_t kind,
+			 uint64_t topic)
+{
+	size_t count;
+	const uint32_t *index = model_of_session(model, session, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (model->endpoints[index[i]].kind == kind &&
+		    model->endpoints[index[i]].topic == topic)
+			return true;
+	return false;
+}
+
+/* Is one of the endpoints before the @i-th of @index the same kind on the same topic? */
+static bool came_before(const struct model *model, const uint32_t *index, size_t i)
+{
+	const struct endpoint_row *endpoint = &model->endpoints[index[i]];
+
+	for (size_t j = 0; j < i; j++)
+		if (model->endpoints[index[j]].topic == endpoint->topic &&
+		    model->endpoints[index[j]].kind == endpoint->kind)
+			return true;
+	return false;
+}
+
+/* An owner's own mapping is there for what it publishes. */
+size_t model_mapping_topics(const struct model *model, const struct mapping_row *mapping,
+			    const struct topic_row **topics, size_t max)
+{
+	bool heap = mapping->own || mapping->parts & AGNOCAST_MAP_HEAP;
+	uint32_t kind = mapping->own || !heap ? AGNOCAST_PUBLISHER : AGNOCAST_SUBSCRIPTION;
+	size_t count, found = 0;
+	const uint32_t *index = model_of_session(model, mapping->reader, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct endpoint_row *endpoint = &model->endpoints[index[i]];
+
+		if (endpoint->kind != kind || came_before(model, index, i))
+			continue;
+		if (!mapping->own && !has_endpoint(model, mapping->owner,
+						   heap ? AGNOCAST_PUBLISHER : AGNOCAST_SUBSCRIPTION,
+						   endpoint->topic))
+			continue;
+		if (found < max)
+			topics[found] = model_topic(model, endpoint->topic);
+		found++;
+	}
+	return found;
 }

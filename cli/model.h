@@ -33,6 +33,14 @@ struct call_row {
 	uint64_t	sum_ns, max_ns;
 };
 
+/* Publish to take, of a subscription or of all of a topic. */
+struct latency {
+	bool		recent;		/* over the interval, not since creation */
+	uint64_t	samples;	/* 0: no percentiles */
+	double		p50_ns, p99_ns;
+	double		max_ns;		/* the upper end of the last bucket that is not empty */
+};
+
 struct endpoint_row {
 	uint64_t	generation, topic, session;
 	uint32_t	pid, kind, flags, depth;
@@ -46,6 +54,22 @@ struct endpoint_row {
 	uint64_t	oldest_claim_ns; /* CLOCK_MONOTONIC; 0: holds nothing */
 	uint64_t	refused;	/* publishes or takes that failed at a limit */
 	uint64_t	latency[AGNOCAST_LATENCY_BUCKETS];
+	uint64_t	head;		/* publisher: seq of its next message; never in JSON */
+	bool		lag_known;
+	uint64_t	lag;		/* subscription: messages that wait for it */
+	/* from the sample before, by model_sum_up() */
+	bool		rates_known;
+	double		hz, bytes_per_s;
+	uint64_t	dropped_now;
+	struct latency	late;		/* subscription */
+};
+
+/* A message on loan: subscription @subscription reads message @seq of @publisher. */
+struct claim_row {
+	uint64_t	subscription;	/* generation */
+	uint32_t	publisher;	/* low half of its generation */
+	uint32_t	seq;		/* low half */
+	uint64_t	since_ns;	/* CLOCK_MONOTONIC */
 };
 
 struct topic_row {
@@ -60,9 +84,7 @@ struct topic_row {
 	uint64_t	messages, bytes, retained;
 	uint64_t	dropped, dropped_now, skipped, held, refused;
 	uint64_t	oldest_claim_ns;
-	bool		latency_recent;	/* over the interval, not since creation */
-	uint64_t	latency_samples; /* 0: no percentiles */
-	double		p50_ns, p99_ns;
+	struct latency	late;
 };
 
 struct process_row {
@@ -97,6 +119,7 @@ struct mapping_row {
 	bool		own, owner_alive, ready;
 	enum perm_state	perm_state;
 	char		perm[8];	/* "rw-s"; "mixed" */
+	uint64_t	perm_ns;	/* CLOCK_MONOTONIC, when that was read */
 };
 
 /* A call that failed, or a mapping that its reader refused. */
@@ -130,13 +153,20 @@ struct model {
 	bool		bpf_on;
 	char		bpf_why[MODEL_SENTENCE];	/* else, or what is missing */
 	uint64_t	lost;		/* events and counts that eBPF had no room for */
+	/* /dev/shm */
+	bool		shm_known;
+	uint64_t	shm_bytes, shm_used;
 
 	struct topic_row	*topics;
 	struct process_row	*processes;
 	struct endpoint_row	*endpoints;	/* sorted by generation after model_finish() */
+	struct claim_row	*claims;	/* sorted by subscription, oldest first */
 	struct mapping_row	*mappings;
 	struct failure_row	*failures;	/* oldest first */
-	size_t topics_count, processes_count, endpoints_count, mappings_count, failures_count;
+	/* endpoints by topic and by session, publishers first: model_of_...() */
+	uint32_t		*by_topic, *by_session;
+	size_t topics_count, processes_count, endpoints_count, claims_count, mappings_count,
+	       failures_count;
 };
 
 /* Ends the program (status 70). */
@@ -153,10 +183,19 @@ void *model_array(void *array, size_t count, size_t size);
 
 void model_clear(struct model *model);	/* frees the arrays; keeps nothing */
 
-struct topic_row *model_topic(struct model *model, uint64_t topic);
+/* NULL: there is none. */
+struct topic_row *model_topic(const struct model *model, uint64_t topic);
+struct endpoint_row *model_endpoint(const struct model *model, uint64_t generation);
+/* Indices of the endpoints of a topic or a session, publishers first; @count: how many. */
+const uint32_t *model_of_topic(const struct model *model, uint64_t topic, size_t *count);
+const uint32_t *model_of_session(const struct model *model, uint64_t session, size_t *count);
+/* The claims of a subscription: the first of them, and through @count how many. */
+struct claim_row *model_claims(const struct model *model, uint64_t subscription, size_t *count);
+/* The publisher that a claim of @subscription is on. */
+struct endpoint_row *model_claimed(const struct model *model, const struct claim_row *claim);
 /* The live row of that session or pid, or NULL. */
-struct process_row *model_session(struct model *model, uint64_t session);
-struct process_row *model_pid(struct model *model, uint32_t pid);
+struct process_row *model_session(const struct model *model, uint64_t session);
+struct process_row *model_pid(const struct model *model, uint32_t pid);
 
 /*
  * After the sources: sort, carry processes that exited over from @before
@@ -168,6 +207,9 @@ void model_finish(struct model *model, const struct model *before);
 void model_carry_exited(struct model *model, const struct model *before);
 void model_sum_up(struct model *model, const struct model *before);
 
+/* Sort the lists, as the functions above want it; model_sum_up() does. */
+void model_sort(struct model *model);
+
 /*
  * The value below which @share (0..1) of the samples of a log2 histogram lie,
  * interpolated within its bucket; @total gets the samples. 0 if there are none.
@@ -177,5 +219,9 @@ double model_percentile(const uint64_t *buckets, size_t count, double share,
 
 /* Faults are seen at first sight: a reader with a writable mapping and the like. */
 bool model_mapping_is_wrong(const struct mapping_row *mapping);
+
+/* The topics for which a mapping is there; returns how many, the first @max of them in @topics. */
+size_t model_mapping_topics(const struct model *model, const struct mapping_row *mapping,
+			    const struct topic_row **topics, size_t max);
 
 #endif /* AGNOCAST_CLI_MODEL_H */

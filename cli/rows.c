@@ -8,13 +8,15 @@
 #include <string.h>
 
 #include "cells.h"
+#include "filter.h"
 #include "format.h"
+#include "graph.h"
 
-const char *const view_names[VIEW_COUNT] = { "topics", "procs", "maps", "fails" };
-const char *const view_titles[VIEW_COUNT] = { "Topics", "Procs", "Maps", "Fails" };
+const char *const view_names[VIEW_COUNT] = { "topics", "procs", "maps", "graph", "fails" };
+const char *const view_titles[VIEW_COUNT] = { "Topics", "Procs", "Maps", "Graph", "Fails" };
 
 static const struct table *const tables[VIEW_COUNT] = {
-	&topic_table, &process_table, &mapping_table, &failure_table,
+	&topic_table, &process_table, &mapping_table, &graph_table, &failure_table,
 };
 
 size_t rows_columns(enum view view)
@@ -37,6 +39,34 @@ size_t rows_count(const struct model *model, enum view view)
 	}
 }
 
+bool folds_hold(const struct folds *folds, uint64_t id)
+{
+	if (!folds)
+		return false;
+	for (size_t i = 0; i < folds->count; i++)
+		if (folds->id[i] == id)
+			return !folds->all;
+	return folds->all;
+}
+
+/* When the list is full the oldest exception is forgotten. */
+void folds_set(struct folds *folds, uint64_t id, bool folded)
+{
+	if (folds_hold(folds, id) == folded)
+		return;
+	if (folded == folds->all) {	/* no exception any more */
+		size_t i = 0;
+
+		while (folds->id[i] != id)
+			i++;
+		folds->id[i] = folds->id[--folds->count];
+		return;
+	}
+	if (folds->count == ROWS_FOLDS_MAX)
+		folds->id[0] = folds->id[--folds->count];
+	folds->id[folds->count++] = id;
+}
+
 struct sort_key {
 	size_t	row;
 	double	number;
@@ -55,6 +85,16 @@ static int compare(const void *a, const void *b)
 	return order ? order : (left->row > right->row) - (left->row < right->row);
 }
 
+/* Numbers of which the large ones matter come largest first, failures newest first. */
+bool rows_is_descending(enum view view, struct order order)
+{
+	bool natural = view == VIEW_FAILS;
+
+	if (order.column >= 0 && (size_t)order.column < tables[view]->count)
+		natural = tables[view]->columns[order.column].flags & COLUMN_BIG;
+	return order.invert ^ natural;
+}
+
 static void fill_key(struct sort_key *key, const struct model *model, enum view view,
 		     struct order order)
 {
@@ -62,7 +102,7 @@ static void fill_key(struct sort_key *key, const struct model *model, enum view 
 	struct cell cell = { .number = 0 };
 
 	key->number = (double)key->row;
-	key->descending = order.invert ^ (order.column < 0 && view == VIEW_FAILS);
+	key->descending = rows_is_descending(view, order);
 	if (order.column < 0 || (size_t)order.column >= tables[view]->count)
 		return;
 	column = &tables[view]->columns[order.column];
@@ -70,26 +110,42 @@ static void fill_key(struct sort_key *key, const struct model *model, enum view 
 	key->number = cell.number;
 	snprintf(key->text, sizeof(key->text), "%.*s", (int)sizeof(key->text) - 1, cell.text);
 	key->by_text = column->flags & COLUMN_TEXT;
-	key->descending = order.invert ^ !!(column->flags & COLUMN_BIG);
 }
 
-size_t *rows_sorted(const struct model *model, enum view view, struct order order)
+void rows_sort(size_t *rows, size_t count, const struct model *model, enum view view,
+	       struct order order)
 {
-	size_t count = rows_count(model, view);
 	struct sort_key *keys = calloc(count + 1, sizeof(*keys));
-	size_t *rows = calloc(count + 1, sizeof(*rows));
 
-	if (!keys || !rows)
+	if (!keys)
 		model_out_of_memory();
 	for (size_t i = 0; i < count; i++) {
-		keys[i].row = i;
+		keys[i].row = rows[i];
 		fill_key(&keys[i], model, view, order);
 	}
 	qsort(keys, count, sizeof(*keys), compare);
 	for (size_t i = 0; i < count; i++)
 		rows[i] = keys[i].row;
 	free(keys);
-	return rows;
+}
+
+void rows_select(struct selection *selection, const struct model *model, enum view view,
+		 const struct query *query)
+{
+	size_t count = rows_count(model, view);
+
+	if (view == VIEW_GRAPH) {
+		graph_select(selection, model, query);
+		return;
+	}
+	*selection = (struct selection){ .all = count };
+	selection->row = calloc(count + 1, sizeof(*selection->row));
+	if (!selection->row)
+		model_out_of_memory();
+	for (size_t i = 0; i < count; i++)
+		if (filter_matches(query->filter, model, view, i))
+			selection->row[selection->count++] = i;
+	rows_sort(selection->row, selection->count, model, view, query->order);
 }
 
 /* Two columns for the mark, and one blank before each column but the first. */
@@ -135,15 +191,16 @@ static void skip_columns(struct layout *layout, const struct table *table, size_
 	}
 }
 
-static size_t widest(const struct model *model, enum view view, const struct column *column)
+static size_t widest(const struct model *model, const struct selection *selection,
+		     const struct column *column)
 {
-	size_t widest = column->width, rows = rows_count(model, view);
-	struct cell cell;
+	size_t widest = column->width;
+	struct cell cell = { .number = 0 };
 
-	for (size_t i = 0; i < rows; i++) {
+	for (size_t i = 0; i < selection->count; i++) {
 		size_t width;
 
-		column->cell(model, i, &cell);
+		column->cell(model, selection->row[i], &cell);
 		width = format_width(cell.text);
 		if (width > widest)
 			widest = width;
@@ -152,7 +209,7 @@ static size_t widest(const struct model *model, enum view view, const struct col
 }
 
 void rows_layout(struct layout *layout, const struct model *model, enum view view,
-		 size_t width, size_t skip)
+		 const struct selection *selection, size_t width, size_t skip)
 {
 	const struct table *table = tables[view];
 
@@ -160,7 +217,7 @@ void rows_layout(struct layout *layout, const struct model *model, enum view vie
 	for (size_t i = 0; i < table->count; i++) {
 		layout->column[i] = i;
 		layout->width[i] = width ? table->columns[i].width
-					 : widest(model, view, &table->columns[i]);
+					 : widest(model, selection, &table->columns[i]);
 	}
 	skip_columns(layout, table, skip);
 	while (width && layout->count > 1 && total_width(layout) > width)
@@ -223,12 +280,41 @@ void rows_line(char *line, const struct model *model, enum view view, size_t row
 	trim(line);
 }
 
+int rows_title_at(const struct layout *layout, int column, size_t *width)
+{
+	int at = 2;
+
+	for (size_t i = 0; i < layout->count; i++) {
+		*width = layout->width[i];
+		if ((int)layout->column[i] == column)
+			return at;
+		at += (int)layout->width[i] + 1;
+	}
+	return -1;
+}
+
+void rows_text(char *line, const struct model *model, enum view view, size_t row)
+{
+	char detail[ROWS_LINE];
+	struct cell cell = { .number = 0 };
+	size_t used = 0;
+
+	rows_detail(detail, model, view, row);
+	for (size_t i = 0; i < tables[view]->count && used < ROWS_LINE; i++) {
+		tables[view]->columns[i].cell(model, row, &cell);
+		used += (size_t)snprintf(line + used, ROWS_LINE - used, "%s ", cell.text);
+	}
+	if (used < ROWS_LINE)
+		snprintf(line + used, ROWS_LINE - used, "%s", detail);
+}
+
 char rows_mark(const struct model *model, enum view view, size_t row)
 {
 	switch (view) {
 	case VIEW_TOPICS: return topic_mark(model, row);
 	case VIEW_PROCS: return process_mark(model, row);
 	case VIEW_MAPS: return mapping_mark(model, row);
+	case VIEW_GRAPH: return graph_mark(model, row);
 	default: return '!';
 	}
 }
@@ -239,92 +325,7 @@ void rows_detail(char *line, const struct model *model, enum view view, size_t r
 	case VIEW_TOPICS: topic_detail(line, model, row); break;
 	case VIEW_PROCS: process_detail(line, model, row); break;
 	case VIEW_MAPS: mapping_detail(line, model, row); break;
+	case VIEW_GRAPH: graph_detail(line, model, row); break;
 	default: failure_detail(line, model, row);
 	}
-}
-
-struct sums {
-	size_t	processes, publishers, subscriptions, mapped, mappings;
-	double	used, committed;
-	bool	all_known;
-};
-
-static struct sums sum_up(const struct model *model)
-{
-	struct sums sums = { .all_known = true };
-
-	for (size_t i = 0; i < model->processes_count; i++) {
-		const struct process_row *process = &model->processes[i];
-
-		if (process->exited || !process->session)
-			continue;
-		sums.processes++;
-		sums.all_known &= process->area_known || !process->ready;
-		sums.used += process->area_known ? (double)process->heap_used : 0;
-		sums.committed += process->area_known ? (double)process->heap_committed : 0;
-	}
-	for (size_t i = 0; i < model->topics_count; i++) {
-		sums.publishers += model->topics[i].publishers;
-		sums.subscriptions += model->topics[i].subscriptions;
-	}
-	for (size_t i = 0; i < model->mappings_count; i++) {
-		if (model->mappings[i].own || model->mappings[i].state == AGNOCAST_UNMAPPED)
-			continue;
-		sums.mappings++;
-		sums.mapped += !model_mapping_is_wrong(&model->mappings[i]) &&
-			       model->mappings[i].state == AGNOCAST_MAPPED;
-	}
-	return sums;
-}
-
-static void registry_line(char *line, const struct model *model)
-{
-	char where[sizeof(model->where)], version[16], home[16];
-
-	if (!model->registry_there) {
-		snprintf(line, ROWS_LINE, "agnocast-top " AGNOCAST_VERSION "  registry gone: %s",
-			 model->registry_why);
-		return;
-	}
-	snprintf(line, ROWS_LINE, "agnocast-top " AGNOCAST_VERSION
-		 "  every %.4gs  lost %llu  registry: %s %s at %s", model->delay_s,
-		 (unsigned long long)model->lost,
-		 format_clean(home, sizeof(home), model->version.home),
-		 format_clean(version, sizeof(version), model->version.version),
-		 format_clean(where, sizeof(where), model->where));
-}
-
-/* What eBPF saw in all, of the processes that are still shown. */
-static void bpf_line(char *line, const struct model *model)
-{
-	uint64_t calls[MODEL_CALLS] = { 0 }, errors = 0;
-
-	for (size_t i = 0; i < model->processes_count; i++)
-		for (size_t call = 0; call < MODEL_CALLS; call++) {
-			calls[call] += model->processes[i].calls[call].calls;
-			errors += model->processes[i].calls[call].errors;
-		}
-	snprintf(line, ROWS_LINE, "eBPF on: shm_open %llu  mmap %llu  mq_open %llu  "
-		 "mq_send %llu  errors %llu%s%s",
-		 (unsigned long long)calls[MODEL_SHM_OPEN], (unsigned long long)calls[MODEL_MMAP],
-		 (unsigned long long)calls[MODEL_MQ_OPEN], (unsigned long long)calls[MODEL_MQ_SEND],
-		 (unsigned long long)errors, model->bpf_why[0] ? "; " : "", model->bpf_why);
-}
-
-void rows_summary(char lines[ROWS_SUMMARY][ROWS_LINE], const struct model *model)
-{
-	const struct sums sums = sum_up(model);
-	char used[16], committed[16];
-
-	registry_line(lines[0], model);
-	snprintf(lines[1], ROWS_LINE, "Procs %zu  Topics %zu  Pub %zu  Sub %zu  Maps %zu/%zu ok  "
-		 "Heap %s of %s%s  Fails %zu", sums.processes, model->topics_count,
-		 sums.publishers, sums.subscriptions, sums.mapped, sums.mappings,
-		 format_bytes(used, sizeof(used), sums.used),
-		 format_bytes(committed, sizeof(committed), sums.committed),
-		 sums.all_known ? "" : " (not all readable)", model->failures_count);
-	if (model->bpf_on)
-		bpf_line(lines[2], model);
-	else
-		snprintf(lines[2], ROWS_LINE, "eBPF off: %s", model->bpf_why);
 }

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "source_proc.h"
@@ -63,6 +64,17 @@ static void turn(struct sampler *sampler)
 	sampler->now = oldest;
 }
 
+static void read_shm(struct model *now)
+{
+	struct statvfs st;
+
+	if (statvfs("/dev/shm", &st))
+		return;
+	now->shm_known = true;
+	now->shm_bytes = (uint64_t)st.f_blocks * st.f_frsize;
+	now->shm_used = (uint64_t)(st.f_blocks - st.f_bfree) * st.f_frsize;
+}
+
 int sampler_refresh(struct sampler *sampler)
 {
 	struct model *now;
@@ -79,7 +91,8 @@ int sampler_refresh(struct sampler *sampler)
 	model_carry_exited(now, sampler->before);
 	source_bpf_fill(sampler->bpf, now, sampler->before);
 	model_sum_up(now, sampler->before);
-	source_proc_permissions(now);
+	source_proc_permissions(now, sampler->before);
+	read_shm(now);
 	source_bpf_collect(sampler->bpf, sampler->now, &sampler->failures);
 	failures_fill(&sampler->failures, now);
 	return ret;

@@ -15,8 +15,10 @@
 
 #include "format.h"
 
-/* The whole block but for the cursors, which nobody shows. */
+/* The block without its cursors: 8 KiB, of which a few are in use. */
 #define SUB_BYTES offsetof(struct agnocast_sub, cursor)
+#define CURSORS (sizeof(((struct agnocast_sub *)0)->cursor) / sizeof(struct agnocast_cursor))
+#define CURSORS_LEAST 16
 
 static bool read_at(int fd, void *to, size_t bytes, uint64_t offset)
 {
@@ -93,6 +95,7 @@ static void read_ring(int fd, struct endpoint_row *endpoint)
 		      endpoint->generation))
 		return;
 	endpoint->known = true;
+	endpoint->head = ring.head;
 	endpoint->messages = ring.head - ring.first;
 	endpoint->bytes = ring.published_bytes;
 	endpoint->retained = ring.retained;
@@ -100,18 +103,27 @@ static void read_ring(int fd, struct endpoint_row *endpoint)
 	endpoint->refused = ring.refused;
 }
 
-static uint64_t oldest_claim(const struct agnocast_sub *sub)
+/* Claims change while they are read: one without a time was not finished, or is over. */
+static void take_claims(struct model *model, struct endpoint_row *endpoint,
+			const struct agnocast_sub *sub)
 {
-	uint64_t oldest = 0;
+	endpoint->held = (uint64_t)__builtin_popcountll(sub->claimed);
+	for (size_t i = 0; i < AGNOCAST_CLAIMS; i++) {
+		struct claim_row *row;
 
-	for (size_t i = 0; i < AGNOCAST_CLAIMS; i++)
-		if (sub->claimed & UINT64_C(1) << i && sub->claimed_ns[i] &&
-		    (!oldest || sub->claimed_ns[i] < oldest))
-			oldest = sub->claimed_ns[i];
-	return oldest;
+		if (!(sub->claimed & UINT64_C(1) << i) || !sub->claimed_ns[i])
+			continue;
+		row = MODEL_ADD(model, claims);
+		row->subscription = endpoint->generation;
+		row->publisher = (uint32_t)(sub->claim[i] >> 32);
+		row->seq = (uint32_t)sub->claim[i];
+		row->since_ns = sub->claimed_ns[i];
+		if (!endpoint->oldest_claim_ns || row->since_ns < endpoint->oldest_claim_ns)
+			endpoint->oldest_claim_ns = row->since_ns;
+	}
 }
 
-static void read_sub(int fd, struct endpoint_row *endpoint)
+static void read_sub(int fd, struct model *model, struct endpoint_row *endpoint)
 {
 	struct agnocast_sub sub;
 
@@ -127,10 +139,66 @@ static void read_sub(int fd, struct endpoint_row *endpoint)
 	endpoint->skipped = sub.skipped;
 	endpoint->sleeps = sub.sleeps;
 	endpoint->refused = sub.refused;
-	endpoint->held = (uint64_t)__builtin_popcountll(sub.claimed);
-	endpoint->oldest_claim_ns = oldest_claim(&sub);
+	take_claims(model, endpoint, &sub);
 	for (size_t i = 0; i < AGNOCAST_LATENCY_BUCKETS; i++)
 		endpoint->latency[i] = sub.latency[i];
+}
+
+/* Where a subscription stands; the publisher's head may be read only later. */
+struct place {
+	uint64_t subscription, publisher, next;
+};
+
+struct places {
+	struct place	*row;
+	size_t		count;
+};
+
+/* Cursors are taken from the front: as many as there are publishers, and some that drained. */
+static size_t cursors_of(const struct model *model, const struct endpoint_row *endpoint)
+{
+	const struct topic_row *topic = model_topic(model, endpoint->topic);
+	size_t wanted = topic ? 2 * (size_t)topic->publishers : 0;
+
+	return wanted < CURSORS_LEAST ? CURSORS_LEAST : wanted < CURSORS ? wanted : CURSORS;
+}
+
+static void read_cursors(int fd, const struct model *model, const struct endpoint_row *endpoint,
+			 struct places *places)
+{
+	struct agnocast_cursor cursor[CURSORS];
+	size_t count = cursors_of(model, endpoint);
+
+	if (!endpoint->known || !read_at(fd, cursor, count * sizeof(cursor[0]),
+					 endpoint->block + SUB_BYTES))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct place *place;
+
+		if (!cursor[i].publisher)
+			continue;
+		places->row = model_array(places->row, places->count, sizeof(*places->row));
+		place = &places->row[places->count++];
+		place->subscription = endpoint->generation;
+		place->publisher = cursor[i].publisher;
+		place->next = cursor[i].next;
+	}
+}
+
+static void set_lags(struct model *model, const struct places *places)
+{
+	for (size_t i = 0; i < places->count; i++) {
+		const struct place *place = &places->row[i];
+		struct endpoint_row *subscription = model_endpoint(model, place->subscription);
+		const struct endpoint_row *publisher = model_endpoint(model, place->publisher);
+
+		if (!subscription || !publisher || !publisher->known ||
+		    publisher->topic != subscription->topic)
+			continue;
+		subscription->lag_known = true;
+		if (publisher->head > place->next)
+			subscription->lag += publisher->head - place->next;
+	}
 }
 
 static int by_session(const void *a, const void *b)
@@ -140,8 +208,20 @@ static int by_session(const void *a, const void *b)
 	return (left->session > right->session) - (left->session < right->session);
 }
 
+static void read_endpoint(int fd, struct model *model, struct endpoint_row *endpoint,
+			  struct places *places)
+{
+	if (endpoint->kind == AGNOCAST_PUBLISHER) {
+		read_ring(fd, endpoint);
+		return;
+	}
+	read_sub(fd, model, endpoint);
+	read_cursors(fd, model, endpoint, places);
+}
+
 /* @next: the first endpoint of this session or of a later one; moved past its own. */
-static void read_process(struct model *model, struct process_row *process, size_t *next)
+static void read_process(struct model *model, struct process_row *process, size_t *next,
+			 struct places *places)
 {
 	struct agnocast_area area;
 	int fd = process->ready ? open_area(process, &area) : -1;
@@ -152,14 +232,9 @@ static void read_process(struct model *model, struct process_row *process, size_
 	       model->endpoints[*next].session < process->session)
 		(*next)++;
 	for (; *next < model->endpoints_count &&
-	       model->endpoints[*next].session == process->session; (*next)++) {
-		struct endpoint_row *endpoint = &model->endpoints[*next];
-
-		if (fd >= 0 && endpoint->kind == AGNOCAST_PUBLISHER)
-			read_ring(fd, endpoint);
-		else if (fd >= 0)
-			read_sub(fd, endpoint);
-	}
+	       model->endpoints[*next].session == process->session; (*next)++)
+		if (fd >= 0)
+			read_endpoint(fd, model, &model->endpoints[*next], places);
 	if (fd >= 0)
 		close(fd);
 }
@@ -167,13 +242,18 @@ static void read_process(struct model *model, struct process_row *process, size_
 /* Sessions are listed in the order of their ids, which the walk relies on. */
 void source_area_read(struct model *model)
 {
+	struct places places = { NULL, 0 };
 	size_t next = 0;
 
+	model_sort(model);
 	if (model->endpoints_count)
 		qsort(model->endpoints, model->endpoints_count, sizeof(*model->endpoints),
 		      by_session);
 	for (size_t i = 0; i < model->processes_count; i++)
-		read_process(model, &model->processes[i], &next);
+		read_process(model, &model->processes[i], &next, &places);
+	model_sort(model);
+	set_lags(model, &places);
+	free(places.row);
 }
 
 /* The rings are walked by their own counters, which are bounded by the file's control part. */

@@ -11,8 +11,12 @@
 
 bool source_proc_is_alive(uint32_t pid);
 
-/* The permissions of every mapping of @model, from /proc/PID/maps. */
-void source_proc_permissions(struct model *model);
+/*
+ * The permissions of every mapping of @model, from /proc/PID/maps. Those that
+ * did not change since @before (NULL: the first sample) are read in turn, as
+ * many as fit into 2 ms: with many processes some are older than the others.
+ */
+void source_proc_permissions(struct model *model, const struct model *before);
 
 /* A line of /proc/PID/maps. */
 struct vma {

@@ -40,10 +40,8 @@ static bool rate_is_known(const struct topic_row *topic, struct cell *cell)
 
 static void hz(const struct model *model, size_t row, struct cell *cell)
 {
-	if (!rate_is_known(at(model, row), cell))
-		return;
-	cell->number = at(model, row)->hz;
-	format_rate(cell->text, sizeof(cell->text), cell->number);
+	if (rate_is_known(at(model, row), cell))
+		cell_rate(cell, at(model, row)->hz);
 }
 
 static void rate(const struct model *model, size_t row, struct cell *cell)
@@ -54,24 +52,22 @@ static void rate(const struct model *model, size_t row, struct cell *cell)
 
 static void latency(const struct topic_row *topic, double ns, struct cell *cell)
 {
-	if (!topic->known) {
+	if (!topic->known)
 		cell_unknown(cell);
-	} else if (!topic->latency_samples) {
+	else if (!topic->late.samples)
 		cell_none(cell);
-	} else {
-		format_ns(cell->text, sizeof(cell->text), ns);
-		cell->number = ns;
-	}
+	else
+		cell_ns(cell, ns);
 }
 
 static void p50(const struct model *model, size_t row, struct cell *cell)
 {
-	latency(at(model, row), at(model, row)->p50_ns, cell);
+	latency(at(model, row), at(model, row)->late.p50_ns, cell);
 }
 
 static void p99(const struct model *model, size_t row, struct cell *cell)
 {
-	latency(at(model, row), at(model, row)->p99_ns, cell);
+	latency(at(model, row), at(model, row)->late.p99_ns, cell);
 }
 
 static void of_readers(const struct topic_row *topic, uint64_t count, struct cell *cell)
@@ -154,5 +150,5 @@ void topic_detail(char *line, const struct model *model, size_t row)
 			 (unsigned long long)topic->held, age,
 			 (unsigned long long)topic->dropped, (unsigned long long)topic->skipped,
 			 (unsigned long long)topic->refused,
-			 topic->latency_recent ? "the interval" : "its life", name);
+			 topic->late.recent ? "the interval" : "its life", name);
 }

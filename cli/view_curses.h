@@ -8,23 +8,12 @@
 #ifndef AGNOCAST_CLI_VIEW_CURSES_H
 #define AGNOCAST_CLI_VIEW_CURSES_H
 
-#include "rows.h"
+#include "screen.h"
 
-struct screen {
-	enum view	view;
-	struct order	order[VIEW_COUNT];
-	size_t		selected[VIEW_COUNT];	/* position in the sorted table */
-	size_t		top[VIEW_COUNT];	/* first position shown */
-	size_t		skip;			/* columns scrolled away */
-	bool		paused, help;
-};
+enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 
-/* What a key asks for. */
-#define SCREEN_REDRAW	(1U << 0)
-#define SCREEN_QUIT	(1U << 1)
-
-/* 0, or -1 if $TERM is not known. */
-int view_curses_open(void);
+/* 0, or -1 if $TERM is not known or can't place text. */
+int view_curses_open(enum colour colour);
 void view_curses_close(void);
 
 void view_curses_draw(struct screen *screen, const struct model *model);

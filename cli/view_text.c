@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "format.h"
+#include "summary.h"
 
 static void put(FILE *out, const char *line, size_t width)
 {
@@ -17,34 +18,35 @@ static void put(FILE *out, const char *line, size_t width)
 }
 
 static void put_table(FILE *out, const struct model *model, enum view view,
-		      struct order order, size_t width)
+		      const struct query *query, size_t width)
 {
-	size_t *rows = rows_sorted(model, view, order);
+	struct selection selection;
 	struct layout layout;
 	char line[ROWS_LINE], detail[ROWS_LINE + 4];
 
-	rows_layout(&layout, model, view, width, 0);
+	rows_select(&selection, model, view, query);
+	rows_layout(&layout, model, view, &selection, width, 0);
 	rows_header(line, view, &layout);
 	put(out, line, width);
-	for (size_t i = 0; i < rows_count(model, view); i++) {
-		rows_line(line, model, view, rows[i], &layout);
+	for (size_t i = 0; i < selection.count; i++) {
+		rows_line(line, model, view, selection.row[i], &layout);
 		put(out, line, width);
 		if (view != VIEW_FAILS)
 			continue;
 		snprintf(detail, sizeof(detail), "    ");
-		rows_detail(detail + 4, model, view, rows[i]);
+		rows_detail(detail + 4, model, view, selection.row[i]);
 		put(out, detail, width);
 	}
-	free(rows);
+	free(selection.row);
 }
 
 void view_text(FILE *out, const struct model *model, unsigned int views,
-	       const struct order orders[VIEW_COUNT], size_t width)
+	       const struct query queries[VIEW_COUNT], size_t width)
 {
-	char summary[ROWS_SUMMARY][ROWS_LINE];
+	char summary[SUMMARY_LINES][ROWS_LINE];
 
-	rows_summary(summary, model);
-	for (size_t i = 0; i < ROWS_SUMMARY; i++)
+	summary_lines(summary, model);
+	for (size_t i = 0; i < SUMMARY_LINES; i++)
 		put(out, summary[i], width);
 	for (enum view view = 0; view < VIEW_COUNT; view++) {
 		if (!(views & VIEW_BIT(view)))
@@ -52,6 +54,6 @@ void view_text(FILE *out, const struct model *model, unsigned int views,
 		fprintf(out, "\n");
 		if (views & (views - 1))	/* more than one */
 			put(out, view_titles[view], width);
-		put_table(out, model, view, orders[view], width);
+		put_table(out, model, view, &queries[view], width);
 	}
 }

@@ -9,14 +9,11 @@
 
 #include "rows.h"
 
-#define VIEW_BIT(view)	(1U << (view))
-#define VIEW_ALL	(VIEW_BIT(VIEW_COUNT) - 1)
-
 /*
- * The summary, then a table for each view in @views (VIEW_BIT), sorted as
- * @orders[view] says. @width 0: as wide as the content asks for.
+ * The summary, then a table for each view in @views (VIEW_BIT), chosen and
+ * sorted as @queries[view] says. @width 0: as wide as the content asks for.
  */
 void view_text(FILE *out, const struct model *model, unsigned int views,
-	       const struct order orders[VIEW_COUNT], size_t width);
+	       const struct query queries[VIEW_COUNT], size_t width);
 
 #endif /* AGNOCAST_CLI_VIEW_TEXT_H */

@@ -146,7 +146,6 @@ static bool housekeeping(void)
 			finished = pub;
 		}
 	}
-	peers_ring();
 	peers_collect();
 	if (rosters_awaited() || peers_unannounced)
 		peers_unannounced = peers_announce_again();

@@ -17,6 +17,7 @@ build='
 	libbpf-dev
 	libc6-dev
 	libelf-dev
+	libjansson-dev
 	libjemalloc-dev
 	libncurses-dev
 	make

@@ -17,17 +17,10 @@
 #include "format.h"
 #include "model.h"
 #include "rows.h"
+#include "top_models.h"
 #include "json.h"
 
-#define SECOND UINT64_C(1000000000)
-
 /* format */
-
-static void utf8(void)
-{
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
-		cr_skip("no C.UTF-8 locale");
-}
 
 TestSuite(format, .init = utf8);
 
@@ -175,43 +168,6 @@ Test(percentile, the_first_bucket_starts_at_zero_and_the_last_does_not_overflow)
 
 /* model */
 
-static struct topic_row *add_topic(struct model *model, uint64_t id, const char *name,
-				   uint32_t publishers, uint32_t subscriptions)
-{
-	struct topic_row *topic = MODEL_ADD(model, topics);
-
-	topic->topic = id;
-	topic->publishers = publishers;
-	topic->subscriptions = subscriptions;
-	snprintf(topic->name, sizeof(topic->name), "%s", name);
-	return topic;
-}
-
-static struct endpoint_row *add_endpoint(struct model *model, uint64_t generation,
-					 uint64_t topic, uint32_t kind, uint64_t messages)
-{
-	struct endpoint_row *endpoint = MODEL_ADD(model, endpoints);
-
-	endpoint->generation = generation;
-	endpoint->topic = topic;
-	endpoint->kind = kind;
-	endpoint->depth = 4;
-	endpoint->known = true;
-	endpoint->messages = messages;
-	return endpoint;
-}
-
-static struct process_row *add_process(struct model *model, uint64_t session, uint32_t pid,
-				       const char *comm)
-{
-	struct process_row *process = MODEL_ADD(model, processes);
-
-	process->session = session;
-	process->pid = pid;
-	snprintf(process->comm, sizeof(process->comm), "%s", comm);
-	return process;
-}
-
 Test(model, rates_are_over_the_interval_and_summed_over_publishers)
 {
 	struct model then = { .mono_ns = SECOND }, now = { .mono_ns = 3 * SECOND };
@@ -273,16 +229,16 @@ Test(model, latency_is_of_the_interval_if_something_came_else_of_all_life)
 	add_topic(&then, 1, "/a", 0, 1);
 	add_endpoint(&then, 10, 1, AGNOCAST_SUBSCRIPTION, 9)->latency[30] = 9;
 	model_finish(&then, NULL);
-	cr_expect_not(then.topics[0].latency_recent);
-	cr_expect_eq(then.topics[0].latency_samples, 9);
+	cr_expect_not(then.topics[0].late.recent);
+	cr_expect_eq(then.topics[0].late.samples, 9);
 	add_topic(&now, 1, "/a", 0, 1);
 	add_endpoint(&now, 10, 1, AGNOCAST_SUBSCRIPTION, 10)->latency[30] = 9;
 	now.endpoints[0].latency[4] = 1;
 	model_finish(&now, &then);
 
-	cr_expect(now.topics[0].latency_recent);
-	cr_expect_eq(now.topics[0].latency_samples, 1);
-	cr_expect_lt(now.topics[0].p99_ns, 33);
+	cr_expect(now.topics[0].late.recent);
+	cr_expect_eq(now.topics[0].late.samples, 1);
+	cr_expect_lt(now.topics[0].late.p99_ns, 33);
 	model_clear(&now);
 	model_clear(&then);
 }
