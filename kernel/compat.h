@@ -3,6 +3,7 @@
 #ifndef AGK_COMPAT_H
 #define AGK_COMPAT_H
 
+#include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
@@ -13,6 +14,13 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 {
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+/* 3652117f8548 ("eventfd: simplify eventfd_signal()") */
+#define agk_eventfd_signal(ctx) eventfd_signal(ctx, 1)
+#else
+#define agk_eventfd_signal(ctx) eventfd_signal(ctx)
 #endif
 
 #endif /* AGK_COMPAT_H */

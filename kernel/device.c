@@ -73,6 +73,8 @@ static int agk_mmap(struct file *file, struct vm_area_struct *vma)
 	struct agk_file *own = file->private_data;
 	struct agk_member *member;
 
+	if (!agk_file_may_join(file))
+		return -EACCES;
 	if (vma->vm_pgoff || vma->vm_end - vma->vm_start != PAGE_SIZE)
 		return -EINVAL;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
@@ -92,7 +94,8 @@ struct agk_member *agk_file_member(struct agk_file *own)
 	struct agk_member *member;
 
 	mutex_lock(&own->lock);
-	if (own->member && own->member->mm == current->mm && own->member->tokens) {
+	if (own->member && own->member->mm == current->mm &&
+	    READ_ONCE(own->member->tokens)) {
 		member = own->member;
 		kref_get(&member->ref);
 		goto out;

@@ -17,6 +17,12 @@ struct agk_file {
 
 extern const struct file_operations agk_fops;
 
+/* Who may only read the device may look on: to join is to change the registry. */
+static inline bool agk_file_may_join(const struct file *file)
+{
+	return (file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE);
+}
+
 /*
  * A counted reference to the caller's member. If it has none: -EPERM on a file
  * that another address space uses, else -ENOTCONN.

@@ -10,12 +10,14 @@
 
 #include <linux/build_bug.h>
 #include <linux/err.h>
+#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <uapi/agnocast.h>
 
+#include "compat.h"
 #include "corpse.h"
 #include "device.h"
 
@@ -28,6 +30,9 @@ static_assert(sizeof(struct agnocast_fd) == 24);
 static_assert(sizeof(struct agnocast_peer) == 80);
 static_assert(sizeof(struct agnocast_endpoint_add) == 384);
 static_assert(sizeof(struct agnocast_map_report) == 72);
+static_assert(sizeof(struct agnocast_bell) == 24);
+static_assert(sizeof(struct agnocast_sleeper) == 16);
+static_assert(sizeof(struct agnocast_wake) == 24);
 static_assert(sizeof(struct agnocast_list) == 48);
 static_assert(sizeof(struct agnocast_session_info) == 104);
 static_assert(sizeof(struct agnocast_topic_info) == 280);
@@ -175,9 +180,9 @@ static int ioc_add(struct agk_session *session, u32 kind, void __user *argp)
 	if (ret)
 		goto out;
 	ret = copy_out_add(argp, add, peers, room);
+	/* Somebody may have guessed its generation and removed it: as good. */
 	if (ret)
-		WARN_ON_ONCE(agk_endpoint_remove(session, kind, add->generation) ==
-			     -EINVAL);
+		agk_endpoint_remove(session, kind, add->generation);
 out:
 	kvfree(peers);
 	kfree(add);
@@ -219,6 +224,58 @@ static int ioc_cleaned(struct agk_session *session, void __user *argp)
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
 	return agk_stale_cleaned(session->world, args.session, session->who.uid);
+}
+
+static int ioc_bell(struct agk_session *session, void __user *argp)
+{
+	struct agnocast_bell args;
+	struct eventfd_ctx *bell;
+	void *old = NULL;
+	int ret;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.session || args.pad || args.bell >= AGNOCAST_BELLS_MAX)
+		return -EINVAL;
+	bell = eventfd_ctx_fdget(args.fd_in);
+	if (IS_ERR(bell))
+		return PTR_ERR(bell);
+	ret = agk_bell_set(session, args.bell, bell, &old);
+	if (ret)
+		old = bell;
+	if (old)
+		eventfd_ctx_put(old);
+	return ret;
+}
+
+static void ring(void *bell)
+{
+	agk_eventfd_signal(bell);
+}
+
+static int ioc_wake(struct agk_session *session, void __user *argp)
+{
+	struct agnocast_sleeper few[8], *sleepers = few;
+	struct agnocast_wake args;
+	u32 count;
+	int ret;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.sleepers_len % sizeof(*sleepers) ||
+	    args.sleepers_len > AGNOCAST_ENDPOINTS_MAX * sizeof(*sleepers))
+		return -EINVAL;
+	count = args.sleepers_len / sizeof(*sleepers);
+	if (count > ARRAY_SIZE(few))
+		sleepers = kmalloc_array(count, sizeof(*sleepers), GFP_KERNEL);
+	if (!sleepers)
+		return -ENOMEM;
+	ret = -EFAULT;
+	if (!copy_from_user(sleepers, u64_to_user_ptr(args.sleepers), args.sleepers_len))
+		ret = agk_wake(session, args.publisher, sleepers, count, ring);
+	if (sleepers != few)
+		kfree(sleepers);
+	return ret;
 }
 
 static int ioc_list(struct agk_home_world *world, void __user *argp)
@@ -265,6 +322,12 @@ static long session_ioctl(struct agk_session *session, unsigned int cmd,
 		return ioc_map_report(session, argp);
 	case AGNOCAST_CLEANED_CMD:
 		return ioc_cleaned(session, argp);
+	case AGNOCAST_BELL_CMD:
+		return ioc_bell(session, argp);
+	case AGNOCAST_WAKE_CMD:
+		return ioc_wake(session, argp);
+	case AGNOCAST_OPEN_BELL_CMD:
+		return -EOPNOTSUPP;
 	default:
 		return -ENOTTY;
 	}
@@ -277,8 +340,7 @@ static long member_ioctl(struct agk_member *member, unsigned int cmd,
 
 	if (cmd == AGNOCAST_NEW_SHM_CMD)
 		return ioc_new_shm(member, argp);
-	/* Set once, freed with the member: safe to use without the lock. */
-	session = READ_ONCE(member->session);
+	session = agk_member_session(member);
 	if (!session)
 		return -ENOTCONN;
 	switch (cmd) {
@@ -314,6 +376,8 @@ long agk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 	if (!agk_command_is_known(cmd))
 		return -ENOTTY;
+	if (!agk_file_may_join(file))
+		return -EBADF;
 	member = agk_file_member(own);
 	if (IS_ERR(member)) {
 		ret = PTR_ERR(member);

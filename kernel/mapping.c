@@ -32,6 +32,7 @@ static struct agk_mapping *mapping_find(struct agk_session *reader, u64 owner)
 {
 	struct agk_mapping *mapping;
 
+	lockdep_assert_held(&reader->world->lock);
 	list_for_each_entry(mapping, &reader->mappings, of_reader)
 		if (mapping->owner_id == owner)
 			return mapping;
@@ -43,6 +44,7 @@ static void refused_changed(struct agk_session *owner, int by)
 {
 	struct agk_endpoint *endpoint;
 
+	lockdep_assert_held(&owner->world->lock);
 	owner->refused += by;
 	list_for_each_entry(endpoint, &owner->endpoints, of_session)
 		agk_topic_publish(endpoint->topic);
@@ -53,6 +55,7 @@ static void mapping_set(struct agk_mapping *mapping, u32 state, u32 parts, u32 e
 	bool was = mapping->state == AGNOCAST_REFUSED;
 	bool is = state == AGNOCAST_REFUSED;
 
+	lockdep_assert_held(&mapping->reader->world->lock);
 	mapping->state = state;
 	mapping->parts = parts;
 	mapping->error = error;
@@ -66,6 +69,7 @@ static void mapping_drop(struct agk_mapping *mapping)
 {
 	struct agk_world *world = mapping->reader->world;
 
+	lockdep_assert_held(&world->lock);
 	mapping_set(mapping, AGNOCAST_UNMAPPED, 0, 0);
 	if (mapping->owner)
 		list_del(&mapping->of_owner);
@@ -80,6 +84,7 @@ static void announce(struct agk_mapping *mapping, struct agk_session *reader,
 {
 	struct agk_world *world = reader->world;
 
+	lockdep_assert_held(&reader->world->lock);
 	mapping->serial = agk_next_serial(world);
 	mapping->owner_id = owner->id;
 	mapping->owner = owner;
@@ -110,6 +115,7 @@ static int will_map(struct agk_session *reader, struct agk_mapping **fresh,
 	struct agk_session *owner = agk_session_find(reader->world, report->owner);
 	struct agk_mapping *mapping = mapping_find(reader, report->owner);
 
+	lockdep_assert_held(&reader->world->lock);
 	if (!owner || owner == reader || !owner->ready)
 		return -ENOENT;
 	if (!mapping) {
@@ -126,6 +132,7 @@ static int outcome(struct agk_session *reader, struct agnocast_map_report *repor
 {
 	struct agk_mapping *mapping = mapping_find(reader, report->owner);
 
+	lockdep_assert_held(&reader->world->lock);
 	if (!mapping)
 		return -ENOENT;
 	fill_report(mapping, report);
@@ -164,6 +171,7 @@ int agk_mapping_report(struct agk_session *session,
 
 void agk_mappings_of_reader_end(struct agk_session *reader)
 {
+	lockdep_assert_held(&reader->world->lock);
 	while (!list_empty(&reader->mappings))
 		mapping_drop(list_first_entry(&reader->mappings,
 					      struct agk_mapping, of_reader));
@@ -173,6 +181,7 @@ void agk_mappings_of_owner_end(struct agk_session *owner)
 {
 	struct agk_mapping *mapping, *next;
 
+	lockdep_assert_held(&owner->world->lock);
 	list_for_each_entry_safe(mapping, next, &owner->mapped_by, of_owner) {
 		list_del(&mapping->of_owner);
 		mapping->owner = NULL;

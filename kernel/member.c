@@ -10,6 +10,7 @@
 
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -70,13 +71,25 @@ struct agk_member *agk_member_find(struct agk_home_world *world)
 	return member;
 }
 
+/* After the session's end: nobody finds them any more. */
+static void put_bells(struct agk_session *session)
+{
+	u32 i;
+
+	for (i = 0; i < AGNOCAST_BELLS_MAX; i++)
+		if (session->bell[i])
+			eventfd_ctx_put(session->bell[i]);
+}
+
 static void member_release(struct kref *ref)
 {
 	struct agk_member *member = container_of(ref, struct agk_member, ref);
 
 	WARN_ON_ONCE(member->tokens || member->area);
-	if (member->session)
+	if (member->session) {
+		put_bells(member->session);
 		agk_session_free(member->session);
+	}
 	mmdrop(member->mm);
 	agk_world_put(member->world);
 	mutex_destroy(&member->lock);
@@ -91,13 +104,14 @@ void agk_member_put(struct agk_member *member)
 void agk_member_token_open(struct agk_member *member)
 {
 	mutex_lock(&member->lock);
-	member->tokens++;
+	WRITE_ONCE(member->tokens, member->tokens + 1);
 	mutex_unlock(&member->lock);
 }
 
-/* The lock is held. The file work is corpse.c's, later and elsewhere. */
+/* The file work is corpse.c's, later and elsewhere. */
 static void end_locked(struct agk_member *member, bool names_left)
 {
+	lockdep_assert_held(&member->lock);
 	if (member->session)
 		agk_session_end(member->session, names_left);
 	if (member->area)
@@ -110,7 +124,8 @@ void agk_member_token_close(struct agk_member *member)
 	bool last;
 
 	mutex_lock(&member->lock);
-	last = !--member->tokens;
+	WRITE_ONCE(member->tokens, member->tokens - 1);
+	last = !member->tokens;
 	if (last)
 		end_locked(member, true);
 	mutex_unlock(&member->lock);
@@ -149,7 +164,8 @@ int agk_member_join(struct agk_member *member, struct agnocast_new_shm *args)
 		ret = agk_session_join(member->world->core, args->abi, &who,
 				       args->mempool_size, &session);
 	if (!ret) {
-		member->session = session;
+		/* Whoever sees it without the lock sees what is in it. */
+		smp_store_release(&member->session, session);
 		args->session = session->id;
 		args->base = agk_session_base(session);
 		args->slot = session->slot;
@@ -184,25 +200,45 @@ static int check_area(struct file *file)
 	return 0;
 }
 
+/* Takes over the caller's reference if it succeeds. */
+static struct agk_area *area_create(struct file *file)
+{
+	struct agk_area *area;
+	int ret = check_area(file);
+
+	if (ret)
+		return ERR_PTR(ret);
+	area = kmalloc(sizeof(*area), GFP_KERNEL);
+	if (!area)
+		return ERR_PTR(-ENOMEM);
+	area->file = file;
+	return area;
+}
+
 int agk_member_ready(struct agk_member *member, int fd)
 {
 	struct file *file = fget(fd);
+	struct agk_area *area;
 	int ret;
 
 	if (!file)
 		return -EBADF;
-	ret = check_area(file);
-	if (ret)
+	area = area_create(file);
+	if (IS_ERR(area)) {
+		ret = PTR_ERR(area);
 		goto err_put;
+	}
 	mutex_lock(&member->lock);
 	ret = member->session ? agk_session_ready(member->session) : -ENOTCONN;
 	if (!ret)
-		member->area = file;
+		member->area = area;
 	mutex_unlock(&member->lock);
 	if (ret)
-		goto err_put;
+		goto err_free;
 	return 0;
 
+err_free:
+	kfree(area);
 err_put:
 	fput(file);
 	return ret;
@@ -217,7 +253,7 @@ static struct file *area_of(struct agk_home_world *world, u64 session)
 	list_for_each_entry(member, &world->members, link) {
 		mutex_lock(&member->lock);
 		if (member->session && member->session->id == session && member->area)
-			file = get_file(member->area);
+			file = get_file(member->area->file);
 		mutex_unlock(&member->lock);
 		if (file)
 			break;

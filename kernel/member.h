@@ -13,6 +13,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 
+#include "corpse.h"
 #include "world.h"
 
 struct file;
@@ -23,10 +24,10 @@ struct agk_member {
 	struct kref ref;
 	struct agk_home_world *world;	/* counted */
 	struct mm_struct *mm;		/* mmgrab'ed: compared only */
-	unsigned int tokens;		/* .lock; mappings of the token page */
+	unsigned int tokens;		/* .lock to write; mappings of the token page */
 	struct mutex lock;		/* nests inside mmap_lock, outside world locks */
-	struct agk_session *session;	/* .lock; NULL before NEW_SHM */
-	struct file *area;		/* .lock; NULL before AREA_READY */
+	struct agk_session *session;	/* .lock to write, once; NULL before NEW_SHM */
+	struct agk_area *area;		/* .lock; NULL before AREA_READY */
 	struct list_head link;		/* world->members_lock */
 };
 
@@ -38,6 +39,13 @@ struct agk_member *agk_member_create(struct agk_home_world *world);
 /* A counted reference to the member with the current address space, or NULL. */
 struct agk_member *agk_member_find(struct agk_home_world *world);
 void agk_member_put(struct agk_member *member);
+
+/* The session, also one that is over, as long as the member; or NULL. */
+static inline struct agk_session *agk_member_session(struct agk_member *member)
+{
+	/* Pairs with agk_member_join(). */
+	return smp_load_acquire(&member->session);
+}
 
 /* One more, one fewer mapping of the token; the last ends the session. */
 void agk_member_token_open(struct agk_member *member);

@@ -145,6 +145,7 @@ static bool key_is_taken(struct agk_world *world, u64 key)
 {
 	struct agk_session *session;
 
+	lockdep_assert_held(&world->lock);
 	list_for_each_entry(session, agk_bucket(world->session_by_key, key), by_key)
 		if (session->who.key == key)
 			return true;
@@ -156,6 +157,7 @@ static void session_link_in_order(struct agk_session *session)
 {
 	struct list_head *before = session->world->sessions.prev;
 
+	lockdep_assert_held(&session->world->lock);
 	while (before != &session->world->sessions &&
 	       list_entry(before, struct agk_session, link)->id > session->id)
 		before = before->prev;
@@ -241,6 +243,7 @@ static bool id_is_mapped(struct agk_world *world, u64 id)
 {
 	struct agk_mapping *mapping;
 
+	lockdep_assert_held(&world->lock);
 	list_for_each_entry(mapping, &world->mappings, link)
 		if (mapping->owner_id == id)
 			return true;
@@ -343,6 +346,7 @@ int agk_session_ready(struct agk_session *session)
 
 static void stale_drop(struct agk_world *world, struct agk_stale *stale)
 {
+	lockdep_assert_held(&world->lock);
 	list_del(&stale->link);
 	world->stale_count--;
 	kfree(stale);
@@ -353,6 +357,7 @@ static void stale_add(struct agk_session *session)
 	struct agk_world *world = session->world;
 	struct agk_stale *stale = session->stale;
 
+	lockdep_assert_held(&session->world->lock);
 	session->stale = NULL;
 	stale->serial = agk_next_serial(world);
 	stale->session = session->id;

@@ -80,6 +80,7 @@ struct agk_session {
 	u32	endpoints_count;
 	u32	refused;		/* readers that could not map this area */
 	struct agk_stale *stale;	/* got in advance: an end can't fail */
+	void	*bell[AGNOCAST_BELLS_MAX];	/* the home's, who frees them after the end */
 	struct list_head link, by_id, by_key;
 	struct list_head endpoints;	/* agk_endpoint.of_session */
 	struct list_head mappings;	/* agk_mapping.of_reader */
@@ -172,6 +173,15 @@ int agk_endpoint_remove(struct agk_session *session, u32 kind, u64 generation);
 int agk_mapping_report(struct agk_session *session,
 		       struct agnocast_map_report *report);
 
+/* bell.c: gives back the one that was there before, or NULL. */
+int agk_bell_set(struct agk_session *session, u32 which, void *bell, void **old);
+/* Calls @ring, which must not sleep, for each; the world's lock is held. */
+int agk_wake(struct agk_session *session, u64 publisher,
+	     const struct agnocast_sleeper *sleepers, u32 count,
+	     void (*ring)(void *bell));
+/* For a home whose publishers ring for themselves. */
+int agk_bell_get(struct agk_session *session, u64 owner, u32 which, void **bell);
+
 /* listing.c: stores records in @buf, sets .next, .count and .record_size. */
 int agk_list(struct agk_world *world, struct agnocast_list *list, void *buf);
 /* Bytes of one record, or 0 if @what is unknown. */
@@ -195,6 +205,9 @@ static inline bool agk_command_is_known(u32 cmd)
 	case AGNOCAST_SUBSCRIBER_REMOVE_CMD:
 	case AGNOCAST_MAP_REPORT_CMD:
 	case AGNOCAST_CLEANED_CMD:
+	case AGNOCAST_BELL_CMD:
+	case AGNOCAST_OPEN_BELL_CMD:
+	case AGNOCAST_WAKE_CMD:
 	case AGNOCAST_LIST_CMD:
 		return true;
 	default:
@@ -205,11 +218,13 @@ static inline bool agk_command_is_known(u32 cmd)
 /* Shared by the files above; the lock is held. */
 static inline u64 agk_next_serial(struct agk_world *world)
 {
+	lockdep_assert_held(&world->lock);
 	return ++world->serial;
 }
 
 struct list_head *agk_bucket(struct list_head *buckets, u64 key);
 struct agk_session *agk_session_find(struct agk_world *world, u64 id);
+struct agk_endpoint *agk_endpoint_find(struct agk_world *world, u64 generation);
 void agk_endpoint_drop(struct agk_endpoint *endpoint, bool publish);
 void agk_topic_publish(struct agk_topic *topic);
 void agk_mappings_of_reader_end(struct agk_session *reader);

@@ -49,6 +49,7 @@ static struct agk_topic *topic_find(struct agk_world *world, const char *name)
 {
 	struct agk_topic *topic;
 
+	lockdep_assert_held(&world->lock);
 	list_for_each_entry(topic, agk_bucket(world->topic_by_name, hash_name(name)),
 			    by_name)
 		if (!strcmp(topic->name, name))
@@ -58,6 +59,7 @@ static struct agk_topic *topic_find(struct agk_world *world, const char *name)
 
 static void topic_free(struct agk_world *world, struct agk_topic *topic)
 {
+	lockdep_assert_held(&world->lock);
 	agk_roster_close(topic->roster);
 	world->free_roster[world->free_rosters++] = topic->roster->index;
 	world->topics_count--;
@@ -71,6 +73,7 @@ static struct agk_topic *topic_create(struct agk_world *world, const char *name,
 {
 	struct agk_topic *topic;
 
+	lockdep_assert_held(&world->lock);
 	*err = -ENOSPC;
 	if (!world->free_rosters)
 		return NULL;
@@ -171,6 +174,7 @@ static void endpoint_link(struct agk_endpoint *endpoint)
 	struct agk_session *session = endpoint->session;
 	struct agk_world *world = session->world;
 
+	lockdep_assert_held(&endpoint->session->world->lock);
 	if (!endpoint->generation)
 		endpoint->generation = agk_next_serial(world);
 	endpoint_link_in_order(endpoint);
@@ -190,6 +194,7 @@ static int endpoint_enter(struct agk_endpoint *endpoint, const char *name)
 	bool created = false;
 	int ret;
 
+	lockdep_assert_held(&world->lock);
 	if (!topic) {
 		topic = topic_create(world, name, &ret);
 		if (!topic)
@@ -225,6 +230,7 @@ static u32 peers_of(const struct agk_endpoint *endpoint,
 	struct agk_endpoint *other;
 	u32 n = 0;
 
+	lockdep_assert_held(&endpoint->session->world->lock);
 	list_for_each_entry(other, &endpoint->topic->endpoints, of_topic) {
 		struct agk_session *session = other->session;
 
@@ -263,10 +269,11 @@ static struct agk_endpoint *endpoint_alloc(struct agk_session *session, u32 kind
 	return endpoint;
 }
 
-static struct agk_endpoint *endpoint_find(struct agk_world *world, u64 generation)
+struct agk_endpoint *agk_endpoint_find(struct agk_world *world, u64 generation)
 {
 	struct agk_endpoint *endpoint;
 
+	lockdep_assert_held(&world->lock);
 	list_for_each_entry(endpoint,
 			    agk_bucket(world->endpoint_by_generation, generation),
 			    by_generation)
@@ -280,11 +287,12 @@ static int may_enter(struct agk_session *session, const struct agnocast_endpoint
 {
 	struct agk_world *world = session->world;
 
+	lockdep_assert_held(&world->lock);
 	if (session->ended || !session->ready)
 		return -ENOTCONN;
 	if (add->again > world->first_serial)
 		return -EINVAL;
-	return add->again && endpoint_find(world, add->again) ? -EEXIST : 0;
+	return add->again && agk_endpoint_find(world, add->again) ? -EEXIST : 0;
 }
 
 int agk_endpoint_add(struct agk_session *session, u32 kind,
@@ -342,6 +350,7 @@ void agk_endpoint_drop(struct agk_endpoint *endpoint, bool publish)
 /* A death: one new roster per endpoint of the dead. */
 void agk_session_forget_endpoints(struct agk_session *session)
 {
+	lockdep_assert_held(&session->world->lock);
 	while (!list_empty(&session->endpoints))
 		agk_endpoint_drop(list_first_entry(&session->endpoints,
 						   struct agk_endpoint, of_session),
@@ -355,7 +364,7 @@ int agk_endpoint_remove(struct agk_session *session, u32 kind, u64 generation)
 	int ret = 0;
 
 	mutex_lock(&world->lock);
-	endpoint = endpoint_find(world, generation);
+	endpoint = agk_endpoint_find(world, generation);
 	if (session->ended)
 		ret = -ENOTCONN;
 	else if (!endpoint || endpoint->session != session || endpoint->kind != kind)

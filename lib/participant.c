@@ -146,6 +146,7 @@ static bool housekeeping(void)
 			finished = pub;
 		}
 	}
+	peers_ring();
 	peers_collect();
 	if (rosters_awaited() || peers_unannounced)
 		peers_unannounced = peers_announce_again();

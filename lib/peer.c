@@ -14,8 +14,11 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "bell.h"
 #include "clock.h"
 #include "log.h"
+#include "participant.h"
+#include "raw.h"
 #include "start.h"
 #include "window.h"
 
@@ -116,6 +119,16 @@ static bool is_unused(const struct peer *peer)
 	       (!peer->error || clock_ns() - peer->asked_ns > 3 * RETRY_NS);
 }
 
+static void close_bells(struct peer *peer)
+{
+	for (uint32_t which = 0; which < AGNOCAST_BELLS; which++) {
+		int fd = atomic_load_explicit(&peer->bell[which], memory_order_relaxed);
+
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 /* peers_lock is held. */
 static void collect_locked(void)
 {
@@ -133,6 +146,7 @@ static void collect_locked(void)
 			window_unmap_peer(peer->base,
 					  length_of(peer->parts, window.area_size));
 		report(peer->session, AGNOCAST_UNMAPPED, 0, 0, NULL);
+		close_bells(peer);
 		free(peer);
 	}
 }
@@ -203,6 +217,8 @@ static struct peer *peer_add(uint64_t session)
 	if (!peer)
 		return NULL;
 	peer->session = session;
+	for (uint32_t which = 0; which < AGNOCAST_BELLS; which++)
+		atomic_init(&peer->bell[which], -1);
 	peer->next = peers;
 	peers = peer;
 	return peer;
@@ -284,6 +300,71 @@ void peers_collect(void)
 {
 	pthread_mutex_lock(&peers_lock);
 	collect_locked();
+	pthread_mutex_unlock(&peers_lock);
+}
+
+static void ring_fd(int fd)
+{
+	const uint64_t one = 1;
+
+	raw_write(fd, &one, sizeof(one));
+}
+
+void peer_ring(struct peer *peer, uint32_t which)
+{
+	int fd;
+
+	if (peer == &own_peer) {
+		bell_ring_own(which);
+		return;
+	}
+	fd = atomic_load_explicit(&peer->bell[which], memory_order_acquire);
+	if (fd >= 0) {
+		ring_fd(fd);
+		return;
+	}
+	/* Release: the thread that sees the bit rings after our message. */
+	atomic_fetch_or_explicit(&peer->ring, 1u << which, memory_order_release);
+	participant_kick();
+}
+
+/* peers_lock is held. */
+static void open_and_ring(struct peer *peer, uint32_t which)
+{
+	struct agnocast_bell args = { .session = peer->session, .bell = which,
+				      .fd_in = -1, .fd_out = -1 };
+
+	if (registry_client_call(&registry, AGNOCAST_OPEN_BELL_CMD, &args) ||
+	    args.fd_out < 0)
+		return;		/* the next round tries again */
+	args.fd_out = registry_client_raise_fd(args.fd_out);
+	atomic_store_explicit(&peer->bell[which], args.fd_out, memory_order_release);
+	/*
+	 * The bit goes after the descriptor is there: who set it before that is
+	 * rung for now, who comes later rings itself.
+	 */
+	atomic_fetch_and_explicit(&peer->ring, ~(1u << which), memory_order_seq_cst);
+	ring_fd(args.fd_out);
+}
+
+void peers_ring(void)
+{
+	pthread_mutex_lock(&peers_lock);
+	for (struct peer *peer = peers; peer; peer = peer->next) {
+		uint32_t ring = atomic_load_explicit(&peer->ring, memory_order_relaxed);
+
+		for (uint32_t which = 0; which < AGNOCAST_BELLS; which++) {
+			int fd = atomic_load_explicit(&peer->bell[which], memory_order_relaxed);
+
+			if (!(ring & (1u << which)))
+				continue;
+			if (fd < 0)
+				open_and_ring(peer, which);
+			else if (atomic_fetch_and_explicit(&peer->ring, ~(1u << which),
+							   memory_order_acquire))
+				ring_fd(fd);
+		}
+	}
 	pthread_mutex_unlock(&peers_lock);
 }
 

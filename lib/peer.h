@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <agnocast/layout.h>
 #include <uapi/agnocast.h>
 
 struct peer {
@@ -25,6 +26,8 @@ struct peer {
 	int		error;		/* why the last attempt failed; 0 */
 	uint64_t	retry_ns;	/* not before, after an error */
 	uint64_t	asked_ns;	/* when it was last wanted */
+	_Atomic int	bell[AGNOCAST_BELLS];	/* its eventfds; -1: not opened */
+	_Atomic uint32_t ring;		/* a bit per bell that is to be opened and rung */
 	struct peer	*next;
 };
 
@@ -37,6 +40,14 @@ struct peer *peer_get(uint64_t session, uint32_t parts, int *err);
 void peer_put(struct peer *peer);
 /* Unmaps what nobody refers to any more, and tells the registry. */
 void peers_collect(void);
+
+/*
+ * Rings a bell of its process (agnocastd; the module has a call for that). The
+ * first time the library's thread does it: it has to ask for the eventfd.
+ */
+void peer_ring(struct peer *peer, uint32_t which);
+/* The thread's part of that. */
+void peers_ring(void);
 
 /*
  * Tells a new agnocastd what is mapped. Returns how many owners it does not

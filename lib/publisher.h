@@ -24,6 +24,8 @@ struct link {
 	uint64_t block;
 	struct peer *peer;			/* NULL: not mapped yet */
 	const struct agnocast_sub *sub;		/* in peer's area; NULL with it */
+	uint64_t woken;		/* the sleep whose sleepers have been woken */
+	uint64_t rung;		/* the bell's arming that has been rung for */
 };
 
 /* A message that left the ring and may still be held. */
@@ -50,6 +52,9 @@ struct agnocast_publisher {
 	struct link *links;		/* as of roster_seen */
 	uint32_t links_count;
 	uint32_t unmapped;		/* of these */
+	struct agnocast_sleeper *sleepers;	/* scratch: whom to ring, */
+	struct peer **asleep;			/* and whose bell that is */
+	uint32_t asleep_room;		/* of both */
 	struct retired *retired;	/* oldest first */
 	uint32_t retired_count, retired_room;
 	uint32_t *claims;		/* scratch for a scan */
@@ -60,6 +65,45 @@ struct agnocast_publisher {
 	bool	stray;			/* withdrawn, and the registry was restarted since */
 	struct agnocast_publisher *next;	/* participant lock */
 };
+
+#define RECLAIM_BATCH 32u		/* messages destroyed by one call */
+
+/*
+ * links.c. The lock is held, but for links_map(), which takes it.
+ *
+ * links_refresh() follows the roster if it changed. False: could not, so that
+ * nothing may be reclaimed and everybody must be woken.
+ */
+bool links_refresh(struct agnocast_publisher *pub);
+/* Maps those that are not mapped. The participant lock is held. */
+void links_map(struct agnocast_publisher *pub);
+/*
+ * Wakes whoever waits for what was published. @all: look at nobody, wake them
+ * all. A full fence is behind the last publish.
+ */
+void links_wake(struct agnocast_publisher *pub, bool all);
+/* Withdrawn: has every subscription read all, or had its chance to attach? */
+bool links_are_drained(struct agnocast_publisher *pub);
+void links_free(struct agnocast_publisher *pub);
+
+/*
+ * reclaim.c. The lock is held, but for reclaim_destroy().
+ *
+ * Room for a scan of @links subscriptions, for @more retired messages.
+ */
+bool scan_has_room(struct agnocast_publisher *pub, uint32_t links);
+int reclaim_reserve(struct agnocast_publisher *pub, uint32_t more);
+/* Retires what is beyond @keep, as far as there is room. */
+void reclaim_retire(struct agnocast_publisher *pub, uint32_t keep);
+/*
+ * Moves up to RECLAIM_BATCH unclaimed messages into @batch. Returns how many.
+ * A full fence is behind their retirement, the links are up to date.
+ */
+uint32_t reclaim(struct agnocast_publisher *pub, void *batch[RECLAIM_BATCH]);
+/* No lock: calls the user's callback. */
+void reclaim_destroy(struct agnocast_publisher *pub, void *batch[RECLAIM_BATCH], uint32_t n);
+/* Shows observers how many messages are alive. */
+void reclaim_count(struct agnocast_publisher *pub);
 
 /*
  * The thread's visit; the participant lock is held. Follows the roster, maps

@@ -47,8 +47,7 @@ static void lock_give(uint32_t *lock)
 		syscall(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/* Out of the way of hosts that close or redirect low descriptors. */
-static int raise_fd(int fd)
+int registry_client_raise_fd(int fd)
 {
 	struct rlimit limit;
 	int floor = HIGH_FD, high;
@@ -88,7 +87,7 @@ static int connect_to(struct registry_client *client)
 
 	if (fd < 0)
 		return client->daemon ? fd : -errno;
-	client->fd = raise_fd(fd);
+	client->fd = registry_client_raise_fd(fd);
 	if (!fstat(client->fd, &st)) {
 		client->dev = st.st_dev;
 		client->ino = st.st_ino;
@@ -217,6 +216,10 @@ static struct extras extras_of(unsigned int cmd, void *arg)
 		extras.array_len = list->buf_len;
 	} else if (cmd == AGNOCAST_AREA_READY_CMD) {
 		extras.fd_in = ((struct agnocast_fd *)arg)->fd_in;
+	} else if (cmd == AGNOCAST_BELL_CMD) {
+		extras.fd_in = ((struct agnocast_bell *)arg)->fd_in;
+	} else if (cmd == AGNOCAST_OPEN_BELL_CMD) {
+		extras.fd_out = &((struct agnocast_bell *)arg)->fd_out;
 	} else if (cmd == AGNOCAST_OPEN_AREA_CMD || cmd == AGNOCAST_OPEN_ROSTERS_CMD) {
 		extras.fd_out = &((struct agnocast_fd *)arg)->fd_out;
 	}
@@ -342,6 +345,21 @@ int registry_client_call(struct registry_client *client, unsigned int cmd, void 
 	lock_take(&client->lock);
 	ret = call_locked(client, cmd, arg);
 	lock_give(&client->lock);
+	errno = saved;
+	return ret;
+}
+
+int registry_client_wake(struct registry_client *client, struct agnocast_wake *args)
+{
+	int saved = errno, ret = 0;
+
+	/*
+	 * On the message path: without the check of the descriptor. What the host
+	 * may have put in its place does not know the command.
+	 */
+	if (ioctl(client->fd, AGNOCAST_WAKE_CMD, args))
+		ret = errno == ENOTTY || errno == EBADF || errno == EINVAL ?
+		      registry_client_call(client, AGNOCAST_WAKE_CMD, args) : -errno;
 	errno = saved;
 	return ret;
 }

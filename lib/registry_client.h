@@ -49,6 +49,12 @@ void registry_client_forget(struct registry_client *client);
 int registry_client_call(struct registry_client *client, unsigned int cmd,
 			 void *arg);
 
+/* AGNOCAST_WAKE_CMD, for the message path; the module only. */
+int registry_client_wake(struct registry_client *client, struct agnocast_wake *args);
+
+/* Moves a descriptor out of the way of hosts that close or redirect low ones. */
+int registry_client_raise_fd(int fd);
+
 /*
  * Device: map the token page, which NEW_SHM wants first. Daemon: nothing.
  */

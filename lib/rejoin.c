@@ -7,6 +7,7 @@
 #include <uapi/agnocast.h>
 
 #include "area.h"
+#include "bell.h"
 #include "log.h"
 #include "peer.h"
 #include "roster.h"
@@ -95,6 +96,8 @@ int rejoin_try(void)
 		state = TOGETHER;
 	if (!ret)
 		ret = hand_over_area();
+	if (!ret)
+		ret = bells_rejoin();
 	if (!ret)
 		ret = rosters_reopen();
 	if (!ret)

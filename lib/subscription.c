@@ -10,19 +10,22 @@
 #include "subscription.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "area.h"
+#include "bell.h"
+#include "clock.h"
+#include "descriptor.h"
 #include "log.h"
+#include "options.h"
 #include "participant.h"
 #include "roster.h"
+#include "sleep.h"
 #include "start.h"
+#include "waitset.h"
 
 static struct source *source_find(struct agnocast_subscription *sub, uint64_t generation)
 {
@@ -32,17 +35,40 @@ static struct source *source_find(struct agnocast_subscription *sub, uint64_t ge
 	return NULL;
 }
 
-/* Takers that sleep must sleep on the new sources too. */
+/* Whoever sleeps must sleep on the new sources too. */
 static void tell_news(struct agnocast_subscription *sub)
 {
 	atomic_fetch_add_explicit(&sub->news, 1, memory_order_release);
-	syscall(SYS_futex, &sub->news, FUTEX_WAKE, INT_MAX);
+	sleep_wake((const uint32_t *)&sub->news);
+	pthread_mutex_lock(&sub->lock);
+	if (sub->waitset)
+		waitset_news(sub->waitset);
+	pthread_mutex_unlock(&sub->lock);
+	if (sub->flags & AGNOCAST_POLLABLE)
+		bell_ring_own(AGNOCAST_BELL_LEVEL);
+	if (sub->crowd >= 0)
+		bell_ring_own(AGNOCAST_BELL_EDGE);
+}
+
+/* The first message that was published after we began to register. */
+static uint64_t since_registration(const struct agnocast_subscription *sub,
+				   const struct ring_view *view, uint64_t head, uint64_t tail)
+{
+	while (head > tail) {
+		struct ring_item item;
+
+		if (!ring_read_claimed(view, head - 1, &item) ||
+		    item.publish_ns < sub->registered_ns)
+			break;
+		head--;
+	}
+	return head;
 }
 
 /*
- * Where to start. Publishers older than the subscription: at what they publish
- * from now on, or, transient local, at what they keep. Newer ones: at their
- * first message.
+ * Where to start. Publishers older than the subscription: at what they
+ * published since it registered, or, transient local, at what they keep. Newer
+ * ones: at their first message.
  */
 static uint64_t first_cursor(const struct agnocast_subscription *sub,
 			     const struct source *source)
@@ -55,7 +81,7 @@ static uint64_t first_cursor(const struct agnocast_subscription *sub,
 		return ring->first;
 	if (!(sub->flags & AGNOCAST_QOS_TRANSIENT_LOCAL) ||
 	    !(ring->flags & AGNOCAST_TRANSIENT_LOCAL))
-		return head;
+		return since_registration(sub, &source->view, head, tail);
 	return head - tail > sub->depth ? head - sub->depth : tail;
 }
 
@@ -103,6 +129,8 @@ static int append(struct agnocast_subscription *sub, struct source *source)
 		return ret;
 	source->shown = (uint32_t)ret;
 	sub->sources[sub->sources_count++] = *source;
+	/* It may have rung for what we are not going to read. */
+	sub->armed = false;
 	return 0;
 }
 
@@ -247,25 +275,17 @@ bool subscription_refresh(struct agnocast_subscription *sub, int *err)
 static int check_options(const struct agnocast_subscription_options *options,
 			 struct agnocast_subscription_options *to)
 {
-	*to = (struct agnocast_subscription_options){ 0 };
-	if (options) {
-		if (options->size != sizeof(*to)) {
-			log_line(AGNOCAST_LOG_ERROR, "subscription options: .size is %zu, "
-				 "must be sizeof(struct agnocast_subscription_options), %zu",
-				 options->size, sizeof(*to));
-			return -EINVAL;
-		}
-		*to = *options;
-	}
-	if (!to->depth)
-		to->depth = 1;
-	if (to->depth > AGNOCAST_DEPTH_MAX ||
-	    (to->flags & ~(AGNOCAST_QOS_TRANSIENT_LOCAL | AGNOCAST_QOS_IGNORE_LOCAL))) {
-		log_line(AGNOCAST_LOG_ERROR, "subscription options: depth %u (1..%u) or "
-			 "flags 0x%x are not valid", to->depth, AGNOCAST_DEPTH_MAX, to->flags);
-		return -EINVAL;
-	}
-	return 0;
+	int ret = options_copy("subscription", to, sizeof(*to), options);
+
+	if (!ret)
+		ret = options_check_endpoint("subscription", &to->depth, to->flags,
+					     AGNOCAST_QOS_TRANSIENT_LOCAL |
+					     AGNOCAST_QOS_IGNORE_LOCAL | AGNOCAST_POLLABLE);
+	if (!ret)
+		ret = options_check_spin("subscription", to->spin_us);
+	if (!ret && to->pad)
+		ret = -EINVAL;
+	return ret;
 }
 
 static void format_block(struct agnocast_sub *block, uint32_t depth, uint32_t flags)
@@ -278,8 +298,10 @@ static void format_block(struct agnocast_sub *block, uint32_t depth, uint32_t fl
 static int register_block(struct agnocast_subscription *sub,
 			  struct agnocast_endpoint_add *add)
 {
-	int ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, add);
+	int ret;
 
+	sub->registered_ns = clock_ns();
+	ret = participant_register(AGNOCAST_SUBSCRIBER_ADD_CMD, add);
 	if (ret)
 		return ret;
 	sub->generation = add->generation;
@@ -325,6 +347,8 @@ static void detach_all(struct agnocast_subscription *sub)
 static void free_all(struct agnocast_subscription *sub)
 {
 	detach_all(sub);
+	if (sub->crowd >= 0)
+		close(sub->crowd);
 	if (sub->block_offset)
 		area_block_free(sub->block_offset, sizeof(*sub->block));
 	pthread_mutex_destroy(&sub->lock);
@@ -343,13 +367,15 @@ static int create(struct agnocast_subscription *sub, struct agnocast_endpoint_ad
 	format_block(sub->block, sub->depth, sub->flags);
 	add->block = sub->block_offset;
 	add->depth = sub->depth;
-	add->flags = sub->flags;
+	add->flags = sub->flags & AGNOCAST_ENDPOINT_FLAGS;
 	sub->add = *add;
 	ret = register_block(sub, add);
 	if (ret)
 		return ret;
 	participant_lock();
 	subscription_refresh(sub, &ret);
+	if (!ret && sub->flags & AGNOCAST_POLLABLE)
+		ret = descriptor_add(sub);
 	if (ret)
 		unregister(sub);
 	else
@@ -383,6 +409,8 @@ int agnocast_subscription_create(const char *topic,
 	pthread_mutex_init(&sub->lock, NULL);
 	sub->depth = checked.depth;
 	sub->flags = checked.flags;
+	sub->spin_us = checked.spin_us;
+	sub->crowd = -1;
 	ret = create(sub, &add);
 	if (ret)
 		free_all(sub);
@@ -400,11 +428,13 @@ int agnocast_subscription_destroy(struct agnocast_subscription *sub)
 		return 0;
 	if (!participant_is_alive())
 		return -ECHILD;
-	if (claims_held(sub->block))
+	if (claims_held(sub->block) || sub->waitset)
 		return -EBUSY;
 	participant_lock();
 	participant_remove_subscription(sub);
 	participant_unlock();
+	if (sub->flags & AGNOCAST_POLLABLE)
+		descriptor_remove(sub);
 	unregister(sub);
 	atomic_store_explicit(&sub->block->instance, 0, memory_order_release);
 	free_all(sub);

@@ -32,6 +32,7 @@ struct agnocast_subscription {
 	struct agnocast_sub *block;
 	uint64_t block_offset;
 	uint64_t generation;
+	uint64_t registered_ns;	/* just before that */
 	const struct agnocast_roster *roster;
 	uint64_t topic;
 	uint32_t roster_seen;
@@ -41,9 +42,16 @@ struct agnocast_subscription {
 	bool	unfinished;	/* a publisher is listed but not attached yet */
 	uint32_t flags;
 	uint32_t depth;
+	uint32_t spin_us;
 	_Atomic uint32_t news;	/* futex word: the sources changed */
 	struct source *sources;
 	uint32_t sources_count, sources_room;
+	bool	armed;		/* a bell was asked for, and nothing came since */
+	uint64_t armings;	/* how often */
+	struct agnocast_waitset *waitset;
+	struct agnocast_subscription *pollable_next;	/* descriptor lock */
+	uint64_t rounds_seen;		/* descriptor lock */
+	int	crowd;		/* epoll of a take with too many sources; -1 */
 	struct agnocast_subscription *next;	/* participant lock */
 };
 

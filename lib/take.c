@@ -3,30 +3,22 @@
  * take.c - taking messages, waiting for them, giving them back
  *
  * No system call while there is something to take. A taker that finds nothing
- * says so (waiting++), fences, looks again, and only then sleeps, on the
- * publishers' heads as it saw them before that look: a publisher stores its
- * head, fences, and then looks at waiting, so that one of the two notices the
- * other.
+ * says so, fences, looks again, and only then sleeps: see wait.h.
  */
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "bell.h"
 #include "clock.h"
+#include "descriptor.h"
 #include "log.h"
 #include "participant.h"
 #include "subscription.h"
+#include "wait.h"
 #include "window.h"
 
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
-
-#define WAITERS_MAX 128			/* of FUTEX_WAITV */
 #define POLL_NS 2000000u		/* how long to sleep if not all can be watched */
 #define TRIES 64			/* laps by publishers before giving others a chance */
 
@@ -41,6 +33,8 @@ static void source_advance(struct agnocast_subscription *sub, struct source *sou
 			   uint64_t next)
 {
 	source->cursor = next;
+	/* What a publisher rang a bell for may be gone now. */
+	sub->armed = false;
 	/* Release: a withdrawn publisher that sees it may finish. */
 	atomic_store_explicit(&sub->block->cursor[source->shown].next, next,
 			      memory_order_release);
@@ -177,117 +171,107 @@ static int take_now(struct agnocast_subscription *sub, bool latest,
 
 /* ---- waiting ---- */
 
-struct sleep {
-	struct futex_waitv on[WAITERS_MAX];
-	unsigned int count;
-	bool	partial;	/* more publishers than can be watched */
-};
-
-static void watch(struct sleep *sleep, const uint32_t *word, uint32_t seen)
+/* The lock is held, and held again on return. 0: look again; -ETIMEDOUT; -EINTR. */
+static int sleep_on_heads(struct agnocast_subscription *sub, uint64_t deadline_ns)
 {
-	sleep->on[sleep->count++] = (struct futex_waitv){
-		.uaddr = (uintptr_t)word, .val = seen, .flags = FUTEX_32,
-	};
-}
-
-/* Notes what to sleep on, as it is now; the lock is held. */
-static void prepare(struct agnocast_subscription *sub, struct sleep *sleep)
-{
-	sleep->count = 0;
-	watch(sleep, (const uint32_t *)&sub->news,
-	      atomic_load_explicit(&sub->news, memory_order_acquire));
-	sleep->partial = sub->sources_count >= WAITERS_MAX;
-	for (uint32_t i = 0; i < sub->sources_count && sleep->count < WAITERS_MAX; i++) {
-		const _Atomic uint64_t *head = &sub->sources[i].view.ring->head;
-		const uint32_t *low = (const uint32_t *)head +
-				      (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-
-		watch(sleep, low, (uint32_t)atomic_load_explicit(head, memory_order_acquire));
-	}
-}
-
-static struct timespec to_timespec(uint64_t ns)
-{
-	return (struct timespec){
-		.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u),
-	};
-}
-
-/* Before Linux 5.16: one word, and a look at the others now and then. */
-static int sleep_on_one(const struct sleep *sleep, uint64_t until_ns)
-{
-	const struct futex_waitv *on = &sleep->on[sleep->count > 1];
-	uint64_t poll = clock_ns() + POLL_NS;
-	struct timespec until = to_timespec(until_ns < poll ? until_ns : poll);
-
-	return syscall(SYS_futex, on->uaddr, FUTEX_WAIT_BITSET, (uint32_t)on->val, &until,
-		       NULL, FUTEX_BITSET_MATCH_ANY) < 0 ? -errno : 0;
-}
-
-/* 0: look again; -ETIMEDOUT; -EINTR. */
-static int sleep_until(const struct sleep *sleep, uint64_t deadline_ns)
-{
-	uint64_t poll = clock_ns() + POLL_NS;
-	uint64_t until_ns = sleep->partial && poll < deadline_ns ? poll : deadline_ns;
-	struct timespec until = to_timespec(until_ns);
-	int ret = syscall(SYS_futex_waitv, sleep->on, sleep->count, 0,
-			  until_ns == UINT64_MAX ? NULL : &until, CLOCK_MONOTONIC) < 0 ?
-		  -errno : 0;
-
-	if (ret == -ENOSYS)
-		ret = sleep_on_one(sleep, deadline_ns);
-	if (ret == -ETIMEDOUT && clock_ns() < deadline_ns)
-		return 0;
-	/* EAGAIN: a word moved; EFAULT: a publisher was unmapped meanwhile. */
-	return ret == -ETIMEDOUT || ret == -EINTR ? ret : 0;
-}
-
-/* The lock is held, and held again on return. */
-static int wait_for_news(struct agnocast_subscription *sub, uint64_t deadline_ns)
-{
-	uint64_t publish_ns;
 	struct sleep sleep;
-	bool visible = false;
 	int ret = 0;
 
-	atomic_fetch_add_explicit(&sub->block->waiting, 1, memory_order_relaxed);
-	/* waiting before the words and the rings: see the top of this file. */
+	wait_begin(sub);
+	/* waiting before the heads and the rings: see wait.h. */
 	atomic_thread_fence(memory_order_seq_cst);
-	prepare(sub, &sleep);
-	for (uint32_t i = 0; i < sub->sources_count && !visible; i++)
-		visible = ring_peek(&sub->sources[i].view, sub->sources[i].cursor, &publish_ns);
-	if (!visible) {
+	sleep_start(&sleep);
+	sleep_watch(&sleep, (const uint32_t *)&sub->news,
+		    atomic_load_explicit(&sub->news, memory_order_acquire));
+	if (!wait_watch(sub, &sleep)) {
 		count(&sub->block->sleeps, 1);
 		pthread_mutex_unlock(&sub->lock);
 		ret = sleep_until(&sleep, deadline_ns);
 		pthread_mutex_lock(&sub->lock);
 	}
-	atomic_fetch_sub_explicit(&sub->block->waiting, 1, memory_order_relaxed);
+	wait_end(sub);
+	return ret;
+}
+
+/* The same with more publishers than there are words to sleep on. */
+static int sleep_on_bell(struct agnocast_subscription *sub, uint64_t deadline_ns)
+{
+	int ret = 0, epoll = sub->crowd;
+
+	wait_arm(sub, AGNOCAST_BELL_EDGE);
+	/* The bell before the rings: see wait.h. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!wait_visible(sub)) {
+		count(&sub->block->sleeps, 1);
+		pthread_mutex_unlock(&sub->lock);
+		ret = sleep_on_epoll(epoll, NULL, deadline_ns);
+		pthread_mutex_lock(&sub->lock);
+	}
+	if (ret == -EBADF) {
+		/* The host closed it. */
+		sub->crowd = -1;
+		ret = 0;
+	}
+	return ret;
+}
+
+/* No bell to be had: sleeps on some of the heads, for a moment. */
+static int sleep_a_little(struct agnocast_subscription *sub, uint64_t deadline_ns)
+{
+	uint64_t poll_ns = clock_ns() + POLL_NS;
+	int ret = sleep_on_heads(sub, poll_ns < deadline_ns ? poll_ns : deadline_ns);
+
+	return ret == -ETIMEDOUT && poll_ns < deadline_ns ? 0 : ret;
+}
+
+static int wait_for_news(struct agnocast_subscription *sub, uint64_t deadline_ns)
+{
+	if (sub->sources_count < SLEEP_WORDS)
+		return sleep_on_heads(sub, deadline_ns);
+	/* agnocast_fd() has another bell, and there is room for one. */
+	if (sub->crowd < 0 && !(sub->flags & AGNOCAST_POLLABLE))
+		sub->crowd = bell_epoll(0);
+	return sub->crowd >= 0 ? sleep_on_bell(sub, deadline_ns)
+			       : sleep_a_little(sub, deadline_ns);
+}
+
+/* The lock is held, and held again on return. */
+static int take_waiting(struct agnocast_subscription *sub, int timeout_ms, bool latest,
+			struct agnocast_message *message)
+{
+	uint64_t deadline_ns = UINT64_MAX;
+	int ret = -EAGAIN;
+
+	if (timeout_ms > 0)
+		deadline_ns = clock_ns() + (uint64_t)timeout_ms * 1000000u;
+	while (ret == -EAGAIN) {
+		int slept = sub->spin_us && wait_spin(sub, deadline_ns) ?
+			    0 : wait_for_news(sub, deadline_ns);
+
+		ret = take_now(sub, latest, message);
+		if (ret == -EAGAIN && slept)
+			return slept == -ETIMEDOUT ? -EAGAIN : slept;
+	}
 	return ret;
 }
 
 static int take(struct agnocast_subscription *sub, int timeout_ms, bool latest,
 		struct agnocast_message *message)
 {
-	uint64_t deadline_ns = UINT64_MAX;
 	int saved = errno, ret;
 
 	memset(message, 0, sizeof(*message));
 	if (!participant_is_alive())
 		return -ECHILD;
-	if (timeout_ms > 0)
-		deadline_ns = clock_ns() + (uint64_t)timeout_ms * 1000000u;
 	pthread_mutex_lock(&sub->lock);
 	ret = take_now(sub, latest, message);
-	while (ret == -EAGAIN && timeout_ms) {
-		ret = wait_for_news(sub, deadline_ns);
-		if (ret)
-			break;
-		ret = take_now(sub, latest, message);
-	}
+	if (ret == -EAGAIN && timeout_ms)
+		ret = take_waiting(sub, timeout_ms, latest, message);
 	pthread_mutex_unlock(&sub->lock);
+	if (ret == -EAGAIN && sub->flags & AGNOCAST_POLLABLE)
+		descriptor_quiet(sub);
 	errno = saved;
-	return ret == -ETIMEDOUT ? -EAGAIN : ret;
+	return ret;
 }
 
 int agnocast_subscription_take(struct agnocast_subscription *sub, int timeout_ms,
@@ -300,6 +284,23 @@ int agnocast_subscription_take_latest(struct agnocast_subscription *sub, int tim
 				      struct agnocast_message *message)
 {
 	return take(sub, timeout_ms, true, message);
+}
+
+int agnocast_subscription_update(struct agnocast_subscription *sub, int timeout_ms,
+				 struct agnocast_message *message)
+{
+	struct agnocast_message newer;
+	int ret;
+
+	if (message->subscription && message->subscription != sub)
+		return -EINVAL;
+	ret = take(sub, message->data ? 0 : timeout_ms, true, &newer);
+	if (ret)
+		return ret == -EAGAIN && message->data ? 0 : ret;
+	if (message->data)
+		agnocast_message_release(message);
+	*message = newer;
+	return 1;
 }
 
 int agnocast_message_release(struct agnocast_message *message)

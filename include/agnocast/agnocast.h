@@ -12,6 +12,10 @@
  * handle, at any time, but not on a handle that is being destroyed, not from
  * a signal handler, and not in a forked child before it execs (-ECHILD).
  *
+ * Structures of options begin with their size, so that they can grow: members
+ * that a caller does not know are 0, which is what it would have got before;
+ * members that the library does not know must be 0 (-EINVAL).
+ *
  * What a message may not hold, since readers run other code: virtual
  * functions, function pointers, pointers to memory outside the heap.
  */
@@ -36,10 +40,16 @@ enum agnocast_flags {
 	AGNOCAST_QOS_TRANSIENT_LOCAL = 1 << 0,
 	/** subscription: do not deliver what this very process publishes */
 	AGNOCAST_QOS_IGNORE_LOCAL = 1 << 1,
+	/**
+	 * subscription: agnocast_fd() tells of its messages; it can be in no wait-set.
+	 * A take that finds nothing makes a system call now and then
+	 */
+	AGNOCAST_POLLABLE = 1 << 2,
 };
 
 struct agnocast_publisher;
 struct agnocast_subscription;
+struct agnocast_waitset;
 
 /**
  * struct agnocast_publisher_options - how to publish; zero is a good default
@@ -67,14 +77,20 @@ struct agnocast_publisher_options {
  * @size:	sizeof(struct agnocast_subscription_options)
  * @depth:	unread messages of one publisher that are worth reading,
  *		1..65536; older ones are counted as dropped; 0 means 1
- * @flags:	AGNOCAST_QOS_TRANSIENT_LOCAL, AGNOCAST_QOS_IGNORE_LOCAL or 0
+ * @flags:	AGNOCAST_QOS_TRANSIENT_LOCAL, AGNOCAST_QOS_IGNORE_LOCAL,
+ *		AGNOCAST_POLLABLE, or 0
  * @node:	shown to observers, at most 63 bytes; NULL is allowed
+ * @spin_us:	a take that may wait looks again and again for this long,
+ *		0..1000000 microseconds, before it sleeps: saves the wake-up, costs a CPU
+ * @pad:	0
  */
 struct agnocast_subscription_options {
 	size_t		size;
 	uint32_t	depth;
 	uint32_t	flags;
 	const char	*node;
+	uint32_t	spin_us;
+	uint32_t	pad;
 };
 
 /**
@@ -269,6 +285,20 @@ AGNOCAST_API int agnocast_subscription_take_latest(struct agnocast_subscription 
  */
 AGNOCAST_API int agnocast_message_release(struct agnocast_message *message);
 
+/**
+ * agnocast_subscription_update() - exchange a loan for the newest message
+ * @message:	a loan of this subscription, or zeroed: none yet
+ *
+ * As agnocast_subscription_take_latest() if there is an unread message; the
+ * old loan is then given back. If there is none, the old loan stays: that is
+ * how to use the same message again without holding it twice.
+ *
+ * Return: 1 *@message is new; 0 it is the same as before; -EAGAIN none yet and
+ * nothing came in time; -EINVAL not a loan of this subscription; as take.
+ */
+AGNOCAST_API int agnocast_subscription_update(struct agnocast_subscription *sub,
+		int timeout_ms, struct agnocast_message *message);
+
 /** agnocast_subscription_stats_get() - read the counters; @size is sizeof(*stats) */
 AGNOCAST_API int agnocast_subscription_stats_get(struct agnocast_subscription *sub,
 		struct agnocast_subscription_stats *stats, size_t size);
@@ -276,9 +306,161 @@ AGNOCAST_API int agnocast_subscription_stats_get(struct agnocast_subscription *s
 /**
  * agnocast_subscription_destroy() - unsubscribe; NULL is allowed
  *
- * Return: 0; -EBUSY messages are on loan: release them first.
+ * Return: 0; -EBUSY messages are on loan, or it is in a wait-set: release them,
+ * remove it first.
  */
 AGNOCAST_API int agnocast_subscription_destroy(struct agnocast_subscription *sub);
+
+/*
+ * Waiting for many. Three ways, all level-triggered: what is unread is reported
+ * until it is taken.
+ *
+ *  - agnocast_subscription_take() with a timeout: one subscription.
+ *  - a wait-set: any number of subscriptions, and descriptors of others.
+ *  - agnocast_fd(): a descriptor for a foreign event loop.
+ *
+ * Publishers wake sleepers only, with one system call for all that sleep in a
+ * take or in a wait-set without descriptors, whatever their number. Those that
+ * sleep in epoll_wait() (agnocast_fd(), a wait-set with descriptors or with
+ * many publishers) are woken once for each time that they went to sleep: with
+ * the module by one further call for all processes together, with agnocastd by
+ * one call for each process.
+ */
+
+/**
+ * struct agnocast_waitset_options - zero is a good default
+ * @size:	sizeof(struct agnocast_waitset_options)
+ * @spin_us:	look again and again for this long, 0..1000000 microseconds,
+ *		before sleeping
+ * @flags:	0
+ */
+struct agnocast_waitset_options {
+	size_t		size;
+	uint32_t	spin_us;
+	uint32_t	flags;
+};
+
+/**
+ * struct agnocast_event - an entry of a wait-set that is ready
+ * @subscription: it has an unread message; NULL: a descriptor is ready
+ * @fd:		that descriptor, or -1
+ * @events:	what epoll says of it (EPOLLIN, ...); 0 for a subscription
+ * @arg:	as given when the entry was added
+ */
+struct agnocast_event {
+	struct agnocast_subscription *subscription;
+	void		*arg;
+	int		fd;
+	uint32_t	events;
+};
+
+/**
+ * agnocast_waitset_create() - make an empty wait-set
+ * @options:	NULL for the defaults
+ * @ws:		where to store the handle; NULL on failure
+ *
+ * A wait-set needs no descriptor unless one is added to it, or its
+ * subscriptions have more than 64 publishers in all; then it takes three.
+ *
+ * Return: 0; -EINVAL options; -ENOMEM; what agnocast_status() says.
+ */
+AGNOCAST_API int agnocast_waitset_create(const struct agnocast_waitset_options *options,
+		struct agnocast_waitset **ws);
+
+/**
+ * agnocast_waitset_add() - watch a subscription
+ * @arg:	comes back in its events
+ *
+ * A wait under way takes notice of it. A subscription is in one wait-set at
+ * most.
+ *
+ * Return: 0; -EBUSY it is in this or another wait-set, or AGNOCAST_POLLABLE;
+ * -ENOMEM.
+ */
+AGNOCAST_API int agnocast_waitset_add(struct agnocast_waitset *ws,
+		struct agnocast_subscription *sub, void *arg);
+
+/**
+ * agnocast_waitset_remove() - watch it no longer
+ *
+ * When this returns no wait reports it any more. Not while holding a lock that
+ * a thread in agnocast_waitset_wait() could need to return: there is none of
+ * the library's.
+ *
+ * Return: 0; -ENOENT it is not in @ws.
+ */
+AGNOCAST_API int agnocast_waitset_remove(struct agnocast_waitset *ws,
+		struct agnocast_subscription *sub);
+
+/**
+ * agnocast_waitset_add_fd() - watch a descriptor of the caller's too
+ * @fd:		anything that epoll takes; stays the caller's, who removes it
+ *		before closing it
+ * @events:	EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP (level-triggered)
+ * @arg:	comes back in its events
+ *
+ * Return: 0; -EINVAL other @events; -EEXIST @fd is in @ws; -EPERM @fd cannot be
+ * waited for (a file); -EBADF; -EMFILE, -ENOMEM.
+ */
+AGNOCAST_API int agnocast_waitset_add_fd(struct agnocast_waitset *ws, int fd,
+		uint32_t events, void *arg);
+
+/** agnocast_waitset_remove_fd() - watch it no longer. Return: 0; -ENOENT. */
+AGNOCAST_API int agnocast_waitset_remove_fd(struct agnocast_waitset *ws, int fd);
+
+/**
+ * agnocast_waitset_wait() - wait until something is ready
+ * @timeout_ms:	milliseconds; 0 only looks, -1 waits for ever
+ * @events:	where to store what is ready
+ * @max:	room there, at least 1
+ *
+ * Fair: of more than @max that are ready, the next call begins behind the last
+ * one reported. Any number of threads may wait; each is told what is ready, so
+ * that two of them may hear of the same entry, and one finds it taken.
+ *
+ * Return: how many events; 0: the time is up, or agnocast_waitset_wake();
+ * -EINTR a signal came first; -EINVAL @max.
+ */
+AGNOCAST_API int agnocast_waitset_wait(struct agnocast_waitset *ws, int timeout_ms,
+		struct agnocast_event *events, int max);
+
+/**
+ * agnocast_waitset_wait_until() - the same, until a point in time
+ * @deadline_ns: CLOCK_MONOTONIC nanoseconds; 0 only looks, UINT64_MAX waits for
+ *		ever
+ */
+AGNOCAST_API int agnocast_waitset_wait_until(struct agnocast_waitset *ws,
+		uint64_t deadline_ns, struct agnocast_event *events, int max);
+
+/**
+ * agnocast_waitset_wake() - make the wait under way return, or else the next one
+ *
+ * That wait returns what is ready, which may be nothing. Of several waits
+ * under way one returns. May be called from a signal handler.
+ *
+ * Return: 0; -ECHILD in a forked child.
+ */
+AGNOCAST_API int agnocast_waitset_wake(struct agnocast_waitset *ws);
+
+/**
+ * agnocast_waitset_destroy() - also removes what is in it; NULL is allowed
+ *
+ * Not while a thread waits.
+ */
+AGNOCAST_API void agnocast_waitset_destroy(struct agnocast_waitset *ws);
+
+/**
+ * agnocast_fd() - this process's descriptor for a foreign event loop
+ *
+ * Readable (EPOLLIN, level-triggered) while a subscription with
+ * AGNOCAST_POLLABLE may have an unread message. When it is, take from each of
+ * them with a timeout of 0 until -EAGAIN; such an empty take is what makes it
+ * unreadable again. It may be readable for nothing. Do not read or close it.
+ *
+ * Return: the descriptor, the same each time; -EMFILE, ...: there can be none;
+ * what agnocast_status() says.
+ */
+AGNOCAST_API int agnocast_fd(void);
 
 /** How grave a line of the log is. */
 enum agnocast_level { AGNOCAST_LOG_ERROR, AGNOCAST_LOG_WARNING, AGNOCAST_LOG_INFO };

@@ -23,7 +23,7 @@
 #endif
 
 #define AGNOCAST_AREA_MAGIC	UINT64_C(0x6165724174736e67)	/* "gnstArea" */
-#define AGNOCAST_LAYOUT_VERSION	1
+#define AGNOCAST_LAYOUT_VERSION	2
 #define AGNOCAST_CONTROL_SIZE	(UINT64_C(1) << 30)
 #define AGNOCAST_LINE		64
 
@@ -88,6 +88,26 @@ struct agnocast_ring {
 #define AGNOCAST_CLAIMS		64	/* messages a subscription may hold */
 #define AGNOCAST_LATENCY_BUCKETS	40	/* bucket i: [2^i, 2^(i+1)) ns */
 
+/*
+ * agnocast_sub.waiting: how many sleep on their publishers' heads, and how
+ * often one did. Only sleepers change it. A publisher that has woken the
+ * sleepers of one value need not wake them again: whoever goes to sleep later
+ * makes it another value.
+ */
+#define AGNOCAST_SLEEPERS(waiting)	((uint32_t)((waiting) & 0xffff))
+#define AGNOCAST_SLEEP_BEGIN	UINT64_C(0x10001)
+#define AGNOCAST_SLEEP_END	UINT64_C(1)
+
+/*
+ * agnocast_sub.bell: a subscription that somebody waits for in epoll_wait().
+ * Bit 0: which of its process's two bells is to be rung; the rest counts
+ * armings. A publisher rings once for each value.
+ */
+#define AGNOCAST_BELL_LEVEL	0u	/* agnocast_fd() */
+#define AGNOCAST_BELL_EDGE	1u	/* wait-sets */
+#define AGNOCAST_BELLS		2u
+#define AGNOCAST_BELL(arming, which)	(((uint64_t)(arming) << 1) | (which))
+
 /* Where a subscription stands in one publisher's ring. */
 struct agnocast_cursor {
 	_Atomic uint64_t publisher;	/* generation; 0: unused */
@@ -100,11 +120,11 @@ struct agnocast_cursor {
  * accident keeps a message a little longer, a true claim always matches.
  */
 struct agnocast_sub {
-	/* all that a publish has to look at, for a subscription that holds <= 5 */
+	/* all that a publish has to look at, for a subscription that holds <= 4 */
 	_Alignas(AGNOCAST_LINE)
 	_Atomic uint64_t instance;	/* generation of the endpoint; 0: free */
-	_Atomic uint32_t waiting;	/* sleepers; only they lower it */
-	uint32_t	pad;
+	_Atomic uint64_t waiting;	/* AGNOCAST_SLEEPERS and AGNOCAST_SLEEPS */
+	_Atomic uint64_t bell;		/* 0, or the last arming of a bell */
 	_Atomic uint64_t claimed;	/* bit i: claim[i] is in use */
 	_Atomic uint64_t claim[AGNOCAST_CLAIMS];
 	/* counters, by the owner, relaxed */

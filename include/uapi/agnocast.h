@@ -13,7 +13,8 @@
  *  - A command that fails has changed nothing.
  *  - An unknown command fails with ENOTTY: that is how a new one is probed.
  *  - Commands other than VERSION and LIST need a session: ENOTCONN without one,
- *    EPERM from an address space that is not the session's.
+ *    EPERM from an address space that is not the session's, EBADF over a
+ *    descriptor of the device that is not open for reading and writing.
  *
  * agnocastd speaks the same commands and structures over a SOCK_SEQPACKET
  * socket: see the end of this file.
@@ -274,6 +275,57 @@ struct agnocast_cleaned {
 	__u64	session;
 };
 
+#define AGNOCAST_BELLS_MAX	2U	/* eventfds of one session */
+
+/**
+ * struct agnocast_bell - an eventfd by which a session is woken
+ * @session:	in: OPEN_BELL: whose; else 0
+ * @bell:	in: which, 0..AGNOCAST_BELLS_MAX - 1
+ * @pad:	in: 0
+ * @fd_in:	in: BELL: the eventfd; else -1
+ * @fd_out:	out: OPEN_BELL: the eventfd, close-on-exec
+ *
+ * AGNOCAST_BELL_CMD: the caller's publishers-to-be may ring this. Again: another one.
+ * AGNOCAST_OPEN_BELL_CMD: for a publisher of a topic on which @session subscribes.
+ *
+ * Errors: EINVAL @bell, @pad, @session or @fd_in that must be 0 or -1, @fd_in is
+ * no eventfd; EBADF @fd_in is not open; ENOENT @session has none; EPERM it does
+ * not subscribe to what the caller publishes; EOPNOTSUPP (OPEN_BELL, module) use
+ * AGNOCAST_WAKE_CMD.
+ */
+struct agnocast_bell {
+	__u64	session;
+	__u32	bell;
+	__u32	pad;
+	__s32	fd_in;
+	__s32	fd_out;
+};
+
+/* Whom AGNOCAST_WAKE_CMD wakes: the process with this subscription. */
+struct agnocast_sleeper {
+	__u64	subscription;	/* generation */
+	__u32	bell;
+	__u32	pad;		/* 0 */
+};
+
+/**
+ * struct agnocast_wake - AGNOCAST_WAKE_CMD: ring the bells of sleeping subscribers
+ * @publisher:	in: generation of a publisher of the caller
+ * @sleepers:	in: address of an array of struct agnocast_sleeper
+ * @sleepers_len: in: bytes of that array, at most AGNOCAST_ENDPOINTS_MAX records
+ *
+ * Subscriptions that are gone, of another topic, or without that bell are passed
+ * over.
+ *
+ * Errors: EBADF @publisher is not the caller's; EINVAL; EOPNOTSUPP (agnocastd)
+ * use AGNOCAST_OPEN_BELL_CMD.
+ */
+struct agnocast_wake {
+	__u64	publisher;
+	__u64	sleepers;
+	__u64	sleepers_len;
+};
+
 /* What AGNOCAST_LIST_CMD lists. */
 #define AGNOCAST_LIST_SESSIONS	1U	/* struct agnocast_session_info */
 #define AGNOCAST_LIST_TOPICS	2U	/* struct agnocast_topic_info */
@@ -381,6 +433,9 @@ struct agnocast_stale_info {
 #define AGNOCAST_SUBSCRIBER_REMOVE_CMD _IOW(AGNOCAST_IOC_MAGIC, 0x13, struct agnocast_endpoint_remove)
 #define AGNOCAST_MAP_REPORT_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x20, struct agnocast_map_report)
 #define AGNOCAST_CLEANED_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x21, struct agnocast_cleaned)
+#define AGNOCAST_BELL_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x22, struct agnocast_bell)
+#define AGNOCAST_OPEN_BELL_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x23, struct agnocast_bell)
+#define AGNOCAST_WAKE_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x24, struct agnocast_wake)
 #define AGNOCAST_LIST_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x30, struct agnocast_list)
 
 /*

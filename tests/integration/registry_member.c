@@ -184,7 +184,7 @@ static bool are_equal(const struct snapshot *a, const struct snapshot *b)
 	return true;
 }
 
-static void snapshot_free(struct snapshot *snapshot)
+void snapshot_free(struct snapshot *snapshot)
 {
 	for (int i = 0; i < 4; i++)
 		free(snapshot->list[i].at);

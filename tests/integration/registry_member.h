@@ -56,6 +56,7 @@ struct snapshot {
 	struct records list[4];
 };
 struct snapshot snapshot_take(struct registry_client *client);
+void snapshot_free(struct snapshot *snapshot);
 /* Frees both. */
 bool snapshots_are_equal(struct snapshot *a, struct snapshot *b);
 /* Takes snapshots until they are like this one, for at most 20 s; frees it. */

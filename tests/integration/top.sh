@@ -308,18 +308,18 @@ test_screen()
 	check screen_topics "$(screen)" until_true 5 shows '^ >/victim/talk +1 +1 +[0-9.]+ '
 	is screen_is_24_lines "$(screen | wc -l)" 24
 	is screen_never_wraps "$(screen | awk 'length > 80')" ""
-	check screen_has_keys "$(screen)" shows 'h Help  q Quit'
+	check screen_has_keys "$(screen)" shows 'Pause  q Quit'
 	tm send-keys 2
 	check screen_procs "$(screen)" until_true 3 shows "PID COMM +PUB SUB +USED"
 	is screen_procs_shows_pids "$(screen | grep -cE " ${talk[0]} top_victim")" 1
 	tm send-keys Tab
 	check screen_maps "$(screen)" until_true 3 shows "${talk[0]} .*rw-s +${talk[0]} "
-	tm send-keys 4
+	tm send-keys 5
 	check screen_fails "$(screen)" until_true 3 shows 'TIME +PID COMM +CALL'
 	tm send-keys h
 	check screen_help "$(screen)" until_true 3 shows 'Space +pause'
 	tm send-keys x 1 '>' '>' r
-	check screen_sorts "$(screen)" until_true 3 shows 'sort: PUB inverted'
+	check screen_sorts "$(screen)" until_true 3 shows 'sort: PUB \^'
 	tm send-keys Space
 	check screen_pauses "$(screen)" until_true 3 shows 'PAUSED'
 	tm resize-window -x 44 -y 10
@@ -341,7 +341,7 @@ test_screen()
 top_in_tmux()
 {
 	tm send-keys "clear; sh -c 'echo \$\$ >$dir/pid; exec $top --no-bpf -d 0.3'; echo status \$?; stty -a | grep -ow -e '-echo' -e '-icanon'; echo done" Enter
-	until_true 5 shows 'h Help  q Quit'
+	until_true 5 shows 'Pause  q Quit'
 	kill "-$1" "$(cat "$dir/pid")"
 	until_true 5 shows '^done'
 }
@@ -350,7 +350,7 @@ top_in_tmux()
 test_screen_hangup()
 {
 	tm send-keys "clear; sh -c 'echo \$\$ >$dir/pid; exec $top --no-bpf -d 5'" Enter
-	until_true 5 shows 'h Help  q Quit'
+	until_true 5 shows 'Pause  q Quit'
 	tm kill-server
 	check screen_ends_with_its_terminal "process $(cat "$dir/pid") is still there" \
 		until_true 3 eval "! kill -0 $(cat "$dir/pid")"

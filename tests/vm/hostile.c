@@ -150,23 +150,92 @@ static void a_descriptor_that_is_passed_on_gives_nothing_away(void)
 	CHECK(waitpid(user, &status, 0) == user && !status);
 }
 
-static void the_mode_of_a_descriptor_counts_for_the_token_only(void)
+/* Every command but VERSION and LIST, with whatever argument. */
+static const unsigned int session_commands[] = {
+	AGNOCAST_NEW_SHM_CMD, AGNOCAST_AREA_READY_CMD, AGNOCAST_OPEN_AREA_CMD,
+	AGNOCAST_OPEN_ROSTERS_CMD, AGNOCAST_LEAVE_CMD, PUB, SUB, UNPUB, UNSUB,
+	AGNOCAST_MAP_REPORT_CMD, AGNOCAST_CLEANED_CMD,
+};
+
+static void only_look_on_over(int fd)
+{
+	struct agnocast_version version;
+	char buf[512] = { 0 };
+
+	CHECK(!ioctl(fd, AGNOCAST_VERSION_CMD, &version));
+	CHECK(list_with(fd) == (int)sessions());
+	MAP_REFUSED(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), EACCES);
+	for (size_t i = 0; i < sizeof(session_commands) / sizeof(*session_commands); i++)
+		REFUSED(ioctl(fd, session_commands[i], buf), EBADF);
+	REFUSED(ioctl(fd, TCGETS, buf), ENOTTY);
+}
+
+static void a_session_wants_a_descriptor_open_for_both(void)
 {
 	int read_only = open_device(O_RDONLY), write_only = open_device(O_WRONLY);
 	int path = open_device(O_PATH);
-	struct agnocast_new_shm args;
-	char buf[16];
+	struct member member;
+	char buf[16], reopened[64];
 
-	CHECK(list_with(read_only) == 0 && list_with(write_only) == 0);
 	REFUSED(ioctl(path, AGNOCAST_VERSION_CMD, buf), EBADF);
-	MAP_REFUSED(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, write_only, 0), EACCES);
 	REFUSED(read(read_only, buf, sizeof(buf)), EINVAL);
 	REFUSED(write(write_only, buf, sizeof(buf)), EINVAL);
 	REFUSED(lseek(read_only, 0, SEEK_SET), ESPIPE);
-	map_token(read_only);
-	CHECK(!join_with(read_only, &args));
+	only_look_on_over(read_only);
+	only_look_on_over(write_only);
+	CHECK(sessions() == 0);
+	/* Nor for one who has a session by another descriptor. */
+	member_join(&member);
+	only_look_on_over(read_only);
+	only_look_on_over(write_only);
+	snprintf(reopened, sizeof(reopened), "/proc/self/fd/%d", member.client.fd);
+	only_look_on_over(open(reopened, O_RDONLY | O_CLOEXEC));
 	CHECK(sessions() == 1);
-	CHECK(list_with(write_only) == 1);
+	member_leave(&member);
+}
+
+/* Numbers that are others', that were, that never were. */
+static void the_ids_of_others_are_of_no_use(void)
+{
+	struct crowd *crowd = crowd_start(1, NULL);
+	uint64_t other = crowd->mate[0].shm.session;
+	struct agnocast_endpoint_add mine, theirs;
+	struct registry_client observer;
+	struct snapshot before;
+	struct member member, second = { 0 };
+	int gone[2];
+
+	observer_open(&observer);
+	member_join(&member);
+	CHECK(!member_add(&member, PUB, "/mine", 1, &mine));
+	CHECK(!member_add(&member, SUB, "/gone", 1, &theirs));
+	CHECK(!member_remove(&member, UNSUB, theirs.generation));
+	before = snapshot_take(&observer);
+	for (uint64_t id = other > 40 ? other - 40 : 0; id < mine.generation + 40; id++) {
+		struct agnocast_map_report report = { .owner = id, .state = AGNOCAST_MAPPED,
+						      .parts = 1 };
+		struct agnocast_cleaned cleaned = { .session = id };
+		struct agnocast_fd area = { .session = id, .fd_in = -1, .fd_out = -1 };
+
+		if (id != mine.generation)
+			CHECK(member_remove(&member, UNPUB, id) == -EBADF);
+		CHECK(member_remove(&member, UNSUB, id) == -EBADF);
+		REFUSED(ioctl(member.client.fd, AGNOCAST_MAP_REPORT_CMD, &report), ENOENT);
+		REFUSED(ioctl(member.client.fd, AGNOCAST_CLEANED_CMD, &cleaned), ENOENT);
+		if (id != other && id != member.shm.session)
+			REFUSED(ioctl(member.client.fd, AGNOCAST_OPEN_AREA_CMD, &area), ENOENT);
+	}
+	CHECK(becomes(&observer, &before));
+
+	/* A descriptor that is closed, and a number that has become another's. */
+	second.client.fd = open_device(O_RDWR);
+	close(second.client.fd);
+	CHECK(ioctl(second.client.fd, PUB, &mine) == -1 && errno == EBADF);
+	CHECK(!pipe(gone));
+	REFUSED(ioctl(gone[0], PUB, &mine), ENOTTY);
+	REFUSED(ioctl(gone[1], AGNOCAST_LIST_CMD, &mine), ENOTTY);
+	member_leave(&member);
+	crowd_end(crowd, 0);
 }
 
 static void tokens_at_odd_places_are_refused(void)
@@ -370,8 +439,8 @@ static const struct {
 } tests[] = {
 	{ "a_descriptor_that_is_passed_on_gives_nothing_away",
 	  a_descriptor_that_is_passed_on_gives_nothing_away },
-	{ "the_mode_of_a_descriptor_counts_for_the_token_only",
-	  the_mode_of_a_descriptor_counts_for_the_token_only },
+	{ "a_session_wants_a_descriptor_open_for_both", a_session_wants_a_descriptor_open_for_both },
+	{ "the_ids_of_others_are_of_no_use", the_ids_of_others_are_of_no_use },
 	{ "tokens_at_odd_places_are_refused", tokens_at_odd_places_are_refused },
 	{ "a_token_that_is_replaced_ends_its_session", a_token_that_is_replaced_ends_its_session },
 	{ "touching_the_token_is_a_bus_error", touching_the_token_is_a_bus_error },
@@ -379,7 +448,11 @@ static const struct {
 	{ "answers_that_cannot_be_delivered_are_undone",
 	  answers_that_cannot_be_delivered_are_undone },
 	{ "a_session_may_end_inside_its_own_commands", a_session_may_end_inside_its_own_commands },
+	{ "a_descriptor_may_be_closed_inside_its_own_commands",
+	  a_descriptor_may_be_closed_inside_its_own_commands },
 	{ "a_process_may_die_inside_its_commands", a_process_may_die_inside_its_commands },
+	{ "who_holds_an_inode_lock_delays_nobody_else",
+	  who_holds_an_inode_lock_delays_nobody_else },
 	{ "threads_race_on_one_session", threads_race_on_one_session },
 	{ "joiners_killed_at_random", joiners_killed_at_random },
 	{ "rmmod_while_others_list", rmmod_while_others_list },
@@ -399,6 +472,7 @@ static bool nothing_is_left(void)
 
 int main(int argc, char **argv)
 {
+	const char *seconds = getenv("HOSTILE_SECONDS");
 	int good = 0, bad = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -410,7 +484,7 @@ int main(int argc, char **argv)
 			continue;
 		pid = fork();
 		if (!pid) {
-			alarm(60);
+			alarm(60 + (seconds ? (unsigned int)atoi(seconds) : 0));
 			tests[i].run();
 			_exit(0);
 		}

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hostile_race.c - ends, deaths and removals in the middle of other commands
+ * hostile_race.c - ends, deaths and removals that race with everything
  *
- * What is in the way is made with threads, with signals, and with memory that
- * lets a command sleep for as long as the test likes (stall.c).
+ * How long each goes on: HOSTILE_SECONDS, or some seconds.
  */
 
 #include <errno.h>
@@ -23,7 +22,6 @@
 #include <unistd.h>
 
 #include "hostile.h"
-#include "stall.h"
 
 /* Two emulated processors for all of us: nobody may eat them up. */
 static void pause_up_to(unsigned int us)
@@ -39,135 +37,48 @@ static time_t seconds(void)
 	return ts.tv_sec;
 }
 
-/* A command that waits for its memory, and what is done meanwhile. */
-struct waiting {
-	struct member *member;
-	struct stall stall;
-	pthread_t thread;
-	int result;
-};
-
-static void *list_into_stall(void *arg)
+void kill_one(pid_t pid)
 {
-	struct waiting *w = arg;
-	struct agnocast_list list = { .what = AGNOCAST_LIST_SESSIONS,
-				      .buf = (uintptr_t)w->stall.page, .buf_len = PAGE };
+	int status;
 
-	w->result = ioctl(w->member->client.fd, AGNOCAST_LIST_CMD, &list) ? -errno : (int)list.count;
-	return NULL;
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-static void *add_into_stall(void *arg)
+void insert_module(const char *path)
 {
-	struct waiting *w = arg;
-	struct agnocast_endpoint_add add = { .topic = "/stalled", .depth = 1, .block = 64,
-					     .peers = (uintptr_t)w->stall.page,
-					     .peers_len = PAGE };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	w->result = ioctl(w->member->client.fd, PUB, &add) ? -errno : 0;
-	return NULL;
+	CHECK(fd >= 0);
+	CHECK(!syscall(SYS_finit_module, fd, "", 0));
+	close(fd);
 }
 
-static void *add_from_stall(void *arg)
+void clean_up(struct registry_client *observer)
 {
-	struct waiting *w = arg;
-
-	w->result = ioctl(w->member->client.fd, PUB, w->stall.page) ? -errno : 0;
-	return NULL;
-}
-
-static void *join_from_stall(void *arg)
-{
-	struct waiting *w = arg;
-
-	w->result = ioctl(w->member->client.fd, AGNOCAST_NEW_SHM_CMD, w->stall.page) ? -errno : 0;
-	return NULL;
-}
-
-static void wait_in(struct waiting *w, struct member *member, void *(*what)(void *))
-{
-	w->member = member;
-	CHECK(!stall_make(&w->stall));
-	CHECK(!pthread_create(&w->thread, NULL, what, w));
-	CHECK(!stall_wait(&w->stall));
-}
-
-static void others_go_on(void)
-{
-	struct crowd *crowd = crowd_start(2, NULL);
-
-	CHECK(!crowd->mate[0].result && !crowd->mate[1].result);
-	crowd_end(crowd, 0);
-}
-
-static void let_go(struct waiting *w, const void *content, size_t len)
-{
-	CHECK(!stall_resolve(&w->stall, content, len));
-	CHECK(!pthread_join(w->thread, NULL));
-	stall_end(&w->stall);
-}
-
-void a_session_may_end_inside_its_own_commands(void)
-{
-	struct agnocast_endpoint_add add = { .topic = "/stalled", .depth = 1, .block = 64 };
-	struct agnocast_new_shm new_shm = { .abi = AGNOCAST_ABI_VERSION };
-	struct waiting list, from, into, join;
-	struct member member, fresh;
+	struct records all = list_all(observer, AGNOCAST_LIST_STALE, 100);
+	struct member member;
 
 	member_join(&member);
-	CHECK(!member_add(&member, SUB, "/stalled", 2, NULL));
-	wait_in(&list, &member, list_into_stall);
-	wait_in(&into, &member, add_into_stall);
-	wait_in(&from, &member, add_from_stall);
-	others_go_on();
-	CHECK(!munmap(member.client.token, PAGE));
-	CHECK(sessions() == 0);
-	others_go_on();
-	let_go(&list, NULL, 0);
-	CHECK(list.result == 1);
-	let_go(&into, NULL, 0);
-	CHECK(!into.result || into.result == -ENOTCONN);
-	let_go(&from, &add, sizeof(add));
-	CHECK(from.result == -ENOTCONN);
-	munmap(member.area, PAGE);
-	close(member.client.fd);
+	for (size_t i = 0; i < all.count; i++) {
+		struct agnocast_cleaned cleaned = {
+			.session = ((struct agnocast_stale_info *)all.at)[i].session,
+		};
 
-	/* The token goes between the look-up and the join. */
-	CHECK(!member_open(&fresh));
-	wait_in(&join, &fresh, join_from_stall);
-	CHECK(!munmap(fresh.client.token, PAGE));
-	let_go(&join, &new_shm, sizeof(new_shm));
-	CHECK(join.result == -EINVAL);
-	CHECK(sessions() == 0);
+		shm_unlink(((struct agnocast_stale_info *)all.at)[i].shm_name);
+		CHECK(!ioctl(member.client.fd, AGNOCAST_CLEANED_CMD, &cleaned));
+	}
+	member_leave(&member);
+	free(all.at);
 }
 
-void a_process_may_die_inside_its_commands(void)
+/* When to stop. */
+static time_t deadline(unsigned int default_s)
 {
-	for (int how = 0; how < 4; how++) {
-		pid_t pid = fork();
+	const char *asked = getenv("HOSTILE_SECONDS");
 
-		if (!pid) {
-			struct waiting list, into, from;
-			struct member member;
-
-			member_join(&member);
-			CHECK(!member_add(&member, SUB, "/stalled", 2, NULL));
-			wait_in(&list, &member, list_into_stall);
-			wait_in(&into, &member, add_into_stall);
-			wait_in(&from, &member, add_from_stall);
-			if (how == 0)
-				kill(getpid(), SIGKILL);
-			if (how == 1)
-				execl("/bin/true", "true", NULL);
-			if (how == 2)
-				raise(SIGSEGV);
-			_exit(0);
-		}
-		waitpid(pid, NULL, 0);
-		for (int i = 0; i < 500 && sessions(); i++)
-			usleep(10000);
-		CHECK(sessions() == 0);
-	}
+	return seconds() + (asked ? atoi(asked) : (int)default_s);
 }
 
 /* --- threads that do everything at once, with one session */
@@ -301,13 +212,15 @@ void threads_race_on_one_session(void)
 	static void *(*const what[])(void *) = { race_adds, race_maps, race_lists, race_opens,
 						 race_leaves, race_tokens, race_descriptors };
 	struct crowd *peer = crowd_start(1, NULL);
+	time_t until = deadline(3);
 	pthread_t thread[7];
 
 	race.peer = peer->mate[0].shm.session;
 	member_join(&race.member);
 	for (int i = 0; i < 7; i++)
 		CHECK(!pthread_create(&thread[i], NULL, what[i], &race.done[i]));
-	sleep(3);
+	while (seconds() < until)
+		usleep(100000);
 	race.stop = 1;
 	for (int i = 0; i < 7; i++)
 		CHECK(!pthread_join(thread[i], NULL));
@@ -316,16 +229,6 @@ void threads_race_on_one_session(void)
 	crowd_end(peer, SIGKILL);
 	munmap(race.member.client.token, PAGE);
 	CHECK(sessions() == 0);
-}
-
-/* It must not have ended by itself. */
-static void kill_one(pid_t pid)
-{
-	int status;
-
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 /* --- the module comes and goes under its users */
@@ -359,20 +262,11 @@ static void list_whenever_there_is_a_device(void)
 	}
 }
 
-static void insert_module(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	CHECK(fd >= 0);
-	CHECK(!syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
-}
-
 void rmmod_while_others_list(void)
 {
 	const char *path = getenv("AGNOCAST_MODULE");
 	unsigned int busy = 0, gone = 0;
-	time_t until = seconds() + 4;
+	time_t until = deadline(4);
 	pid_t pid[3];
 
 	CHECK(path && *path);
@@ -431,28 +325,9 @@ static void join_and_work_for_ever(unsigned int seed)
 	}
 }
 
-/* Takes the names off the list that crashes leave. */
-static void clean_up(struct registry_client *observer)
-{
-	struct records all = list_all(observer, AGNOCAST_LIST_STALE, 100);
-	struct member member;
-
-	member_join(&member);
-	for (size_t i = 0; i < all.count; i++) {
-		struct agnocast_cleaned cleaned = {
-			.session = ((struct agnocast_stale_info *)all.at)[i].session,
-		};
-
-		shm_unlink(((struct agnocast_stale_info *)all.at)[i].shm_name);
-		CHECK(!ioctl(member.client.fd, AGNOCAST_CLEANED_CMD, &cleaned));
-	}
-	member_leave(&member);
-	free(all.at);
-}
-
 void joiners_killed_at_random(void)
 {
-	time_t until = seconds() + 5;
+	time_t until = deadline(5);
 	struct registry_client observer;
 	unsigned int killed = 0;
 	pid_t pid[50] = { 0 };

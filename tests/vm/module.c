@@ -405,58 +405,6 @@ static void a_hundred_members_and_a_hundred_bystanders_exit_together(void)
 	CHECK(sessions_become(0));
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	CHECK(fd >= 0);
-	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-}
-
-static unsigned int count_in_trace(const char *event, pid_t pid)
-{
-	FILE *trace = fopen("/sys/kernel/tracing/trace", "r");
-	char line[512], who[32];
-	unsigned int n = 0;
-
-	snprintf(who, sizeof(who), " pid=%d ", pid);
-	while (trace && fgets(line, sizeof(line), trace))
-		n += strstr(line, event) && strstr(line, who);
-	if (trace)
-		fclose(trace);
-	return n;
-}
-
-static void tracepoints_tell_what_happens(void)
-{
-	pid_t pid;
-
-	write_file("/sys/kernel/tracing/events/agnocast/enable", "1");
-	write_file("/sys/kernel/tracing/trace", " ");
-	pid = fork();
-	if (!pid) {
-		struct agnocast_endpoint_add add = { .topic = "/a", .depth = 1, .block = 4096 };
-		int fd = open_device();
-		struct agnocast_new_shm member;
-
-		map_token(fd);
-		member = join(fd);
-		make_area(fd, &member);
-		shm_unlink(member.shm_name);
-		for (int i = 0; i < 3; i++)
-			CHECK(!ioctl(fd, AGNOCAST_PUBLISHER_ADD_CMD, &add));
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
-	CHECK(sessions_become(0));
-	write_file("/sys/kernel/tracing/events/agnocast/enable", "0");
-	CHECK(count_in_trace("agnocast_join:", pid) == 1);
-	CHECK(count_in_trace("agnocast_endpoint_add:", pid) == 3);
-	CHECK(count_in_trace("agnocast_endpoint_remove:", pid) == 3);
-	CHECK(count_in_trace("agnocast_leave:", pid) == 1);
-}
-
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -475,7 +423,6 @@ static const struct {
 	{ "rosters_are_read_only_for_ever", rosters_are_read_only_for_ever },
 	{ "memory_of_the_killed_comes_back", memory_of_the_killed_comes_back },
 	{ "rmmod_while_in_use_is_busy", rmmod_while_in_use_is_busy },
-	{ "tracepoints_tell_what_happens", tracepoints_tell_what_happens },
 	{ "a_hundred_members_and_a_hundred_bystanders_exit_together",
 	  a_hundred_members_and_a_hundred_bystanders_exit_together },
 };

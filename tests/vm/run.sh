@@ -34,6 +34,8 @@ reload()
 program "$BUILD/tests/vm/module"
 program "$BUILD/tests/vm/hostile"
 program "$(dirname "$0")/memory.sh"
+program "$BUILD/tests/vm/trace"
+program "$BUILD/tests/vm/fuzz" --seconds "${FUZZ_SECONDS:-10}"
 if [ -n "${AGNOCAST_MODULE:-}" ] && [ -x "$BUILD/tests/integration/registry" ]; then
 	reload areas=100 &&
 		program "$BUILD/tests/integration/registry" each_process_has_an_area_of_its_own

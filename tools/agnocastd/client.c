@@ -151,6 +151,46 @@ static int do_open_rosters(struct world *world, struct agnocast_fd *args, int *f
 	return 0;
 }
 
+/* Keeps the descriptor; the core has it as a pointer that is not NULL. */
+static int do_bell(struct member *member, const struct agnocast_bell *args, int fd)
+{
+	char path[64], target[32] = "";
+	void *old = NULL;
+	int ret;
+
+	if (args->session || args->pad)
+		return -EINVAL;
+	if (fd < 0)
+		return -EBADF;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, target, sizeof(target) - 1) < 0 ||
+	    strcmp(target, "anon_inode:[eventfd]"))
+		return -EINVAL;
+	ret = agk_bell_set(member->session, args->bell, (void *)(intptr_t)(fd + 1), &old);
+	if (old)
+		close((int)(intptr_t)old - 1);
+	return ret;
+}
+
+static int do_open_bell(struct member *member, const struct agnocast_bell *args, int *fd)
+{
+	void *bell;
+	int ret;
+
+	if (args->fd_in != -1 || args->pad)
+		return -EINVAL;
+	ret = agk_bell_get(member->session, args->session, args->bell, &bell);
+	if (ret)
+		return ret;
+	*fd = fcntl((int)(intptr_t)bell - 1, F_DUPFD_CLOEXEC, 0);
+	return *fd < 0 ? -errno : 0;
+}
+
+static bool keeps_descriptor(u32 cmd)
+{
+	return cmd == AGNOCAST_AREA_READY_CMD || cmd == AGNOCAST_BELL_CMD;
+}
+
 /* Commands that need a session. @extra: bytes behind the structure in the reply. */
 static int run_member(struct client *client, u32 cmd, int fd_in, int *fd_out,
 		      u32 *extra)
@@ -168,6 +208,12 @@ static int run_member(struct client *client, u32 cmd, int fd_in, int *fd_out,
 		return do_open_area(client, args, fd_out);
 	case AGNOCAST_OPEN_ROSTERS_CMD:
 		return do_open_rosters(member->world, args, fd_out);
+	case AGNOCAST_BELL_CMD:
+		return do_bell(member, args, fd_in);
+	case AGNOCAST_OPEN_BELL_CMD:
+		return do_open_bell(member, args, fd_out);
+	case AGNOCAST_WAKE_CMD:
+		return -EOPNOTSUPP;
 	case AGNOCAST_LEAVE_CMD:
 		return do_leave(member, args);
 	case AGNOCAST_REJOINED_CMD:
@@ -311,8 +357,7 @@ static void client_ready(struct watch *watch, unsigned int events)
 		memcpy(reply.body, request.body, request.head.len);
 		result = run(client, request.head.cmd, fd_in, &fd_out, &extra);
 	}
-	/* AREA_READY keeps the descriptor. */
-	if (fd_in >= 0 && (result || request.head.cmd != AGNOCAST_AREA_READY_CMD))
+	if (fd_in >= 0 && (result || !keeps_descriptor(request.head.cmd)))
 		close(fd_in);
 	if (send_reply(client, result, result ? 0 : request.head.len + extra, fd_out))
 		client_close(client);

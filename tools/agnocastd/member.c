@@ -94,6 +94,15 @@ void names_remove(const struct names *names)
 	close(fd);
 }
 
+static void close_bells(const struct agk_session *session)
+{
+	u32 i;
+
+	for (i = 0; i < AGNOCAST_BELLS_MAX; i++)
+		if (session->bell[i])
+			close((int)(intptr_t)session->bell[i] - 1);
+}
+
 void member_end(struct member *member, bool in_order)
 {
 	struct member **at = bucket_of(member->pid);
@@ -112,6 +121,7 @@ void member_end(struct member *member, bool in_order)
 	watch_remove(&member->watch);
 	if (member->area_fd >= 0)
 		corpse_add(member->world, member->session->id, member->area_fd);
+	close_bells(member->session);
 	agk_session_free(member->session);
 	world_put(member->world);
 	member->next = dead_members;

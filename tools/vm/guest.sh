@@ -18,7 +18,8 @@ result=/dev/virtio-ports/agnocast.result
 why=
 
 # A kernel that says one of these has a bug, whatever the tests say.
-complaints='WARNING: |(^|[^E])BUG[: ]|Oops|Call Trace|UBSAN|KASAN|refcount_t:|possible circular|scheduling while atomic|blocked for more than|detected stall|self-detected stall'
+complaints='WARNING: |(^|[^E])BUG[: ]|Oops|UBSAN|KASAN|KCSAN|refcount_t:|possible circular|scheduling while atomic|blocked for more than|detected stall|self-detected stall|suspected memory leaks|turning off the locking'
+[ -n "$TRACES_ALLOWED" ] || complaints="$complaints|Call Trace"
 
 # fail REASON - the first reason is the verdict
 fail()
@@ -103,6 +104,25 @@ unload_module()
 		fi
 		sleep 0.1
 	done
+}
+
+# check_leaks - where the kernel can find them
+check_leaks()
+{
+	leaks=/sys/kernel/debug/kmemleak
+	[ -e $leaks ] || return 0
+	# What was got in the last 5 s does not count; what moved needs a second look.
+	sleep 6
+	echo scan >$leaks
+	echo scan >$leaks
+	[ -z "$(head -c 1 $leaks)" ] || { cat $leaks; fail "kmemleak: $1"; }
+}
+
+# check_lockdep - it stops looking after its first find, or when its tables are full
+check_lockdep()
+{
+	[ -e /proc/lockdep_stats ] || return 0
+	grep -q '^ *debug_locks: *1' /proc/lockdep_stats || fail "lockdep stopped looking"
 }
 
 # drain PID - wait for the reader of a command's output; what a command left
@@ -190,7 +210,10 @@ fi
 
 exec 3>$result
 [ -n "$why" ] || run_commands
+check_lockdep
+check_leaks "with the module"
 unload_module
+check_leaks "of the module"
 check_dmesg
 if [ -z "$why" ]; then
 	echo pass >&3

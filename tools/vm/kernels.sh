@@ -3,7 +3,8 @@
 #
 # kernels.sh [KERNEL...] - get the kernels that the VM boots
 #
-# KERNEL is 6.1, 6.12, 6.1-rt or 6.12-rt; default: 6.1 6.12.  The newest one of
+# KERNEL is 6.1, 6.12, 6.1-rt or 6.12-rt; default: 6.1 6.12; or debug or kcsan,
+# which debug-kernel.sh builds.  Of the others the newest one of
 # Debian bookworm (and bookworm-security) is downloaded with its headers and
 # unpacked under $BUILD/vm/kernels/KERNEL; neither is installed on the host.
 # A kernel that is there is left alone: no network, milliseconds.  To get a
@@ -25,29 +26,13 @@ BUILD=${BUILD:-$repo/build}
 # Loaded by the initramfs, with what they depend on.
 boot_modules='virtio_pci virtio_console virtio_rng 9pnet_virtio 9p overlay'
 
-die()
-{
-	echo "kernels.sh: $*" >&2
-	exit 1
-}
+# shellcheck source=tools/vm/apt.sh
+. "$here/apt.sh"
 
-as_root()
+# needed - the programs that this directory's scripts run
+needed()
 {
-	if [ "$(id -u)" -eq 0 ]; then
-		"$@"
-	else
-		sudo -n "$@"
-	fi
-}
-
-# install_missing - the programs that this directory's scripts run
-install_missing()
-{
-	missing=
-	while read -r program package; do
-		PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null ||
-			missing="$missing $package"
-	done <<-LIST
+	cat <<-LIST
 	qemu-system-x86_64 qemu-system-x86
 	busybox busybox-static
 	cpio cpio
@@ -59,14 +44,6 @@ install_missing()
 	flock util-linux
 	xz xz-utils
 	LIST
-	[ -d /usr/include/x86_64-linux-gnu/sys ] || missing="$missing libc6-dev"
-	[ -n "$missing" ] || return 0
-
-	echo "kernels.sh: installing$missing" >&2
-	as_root apt-get update -qq
-	# shellcheck disable=SC2086 # a list of words
-	DEBIAN_FRONTEND=noninteractive \
-		as_root apt-get install -qq -y --no-install-recommends $missing
 }
 
 # newest PATTERN - the newest release that has both an image and headers
@@ -80,14 +57,6 @@ newest()
 			echo "$release"
 			break
 		done
-}
-
-# fetch PACKAGE... - download into the current directory; lists may be stale
-fetch()
-{
-	apt-get download -qq -o APT::Sandbox::User="$(id -un)" "$@" ||
-		{ as_root apt-get update -qq &&
-		  apt-get download -qq -o APT::Sandbox::User="$(id -un)" "$@"; }
 }
 
 # depends PACKAGE PREFIX - the first package named PREFIX* it depends on
@@ -168,6 +137,10 @@ find_btf()
 get()
 {
 	case $1 in
+	debug | kcsan)
+		[ -e "$BUILD/vm/kernels/$1/release" ] || needed | install_missing
+		"$here/debug-kernel.sh" "$1"
+		return ;;
 	6.1)	 pattern='6\.1\.0-[0-9]+-amd64' ;;
 	6.1-rt)	 pattern='6\.1\.0-[0-9]+-rt-amd64' ;;
 	6.12)	 pattern='6\.12\.[0-9]+\+deb12-amd64' ;;
@@ -177,7 +150,7 @@ get()
 	dir=$BUILD/vm/kernels/$1
 	[ ! -e "$dir/release" ] || return 0
 
-	install_missing
+	needed | install_missing
 	release=$(newest "$pattern")
 	[ -n "$release" ] || { as_root apt-get update -qq; release=$(newest "$pattern"); }
 	[ -n "$release" ] || die "no kernel like $pattern in apt's lists (not bookworm?)"

@@ -3,7 +3,8 @@
 #
 # run.sh [OPTION]... - boot a kernel in QEMU with agnocast.ko and run commands
 #
-#   --kernel K     6.1, 6.12, 6.1-rt or 6.12-rt; may be repeated; default 6.1 6.12
+#   --kernel K     6.1, 6.12, 6.1-rt, 6.12-rt, debug or kcsan; may be repeated;
+#                  default 6.1 6.12
 #   --test CMD     run CMD, a shell command, in the repository; it must exit with
 #                  0 and end with a line `N passed, N failed[, N skipped]`
 #   --cmd CMD      the same without the count line; both may be repeated
@@ -12,6 +13,7 @@
 #   --verbose      show the console while it runs (one kernel only)
 #   --no-module    do not build or load the module
 #   --module-args ARGS   for insmod
+#   --traces       a stack trace alone is no complaint: allocations fail on purpose
 #   --timeout S    seconds for each kernel; default 300
 #
 # The verdict is one line on a virtio port, `pass`, written only after every
@@ -27,6 +29,8 @@
 # In $BUILD/vm/KERNEL: log (console), result (verdict), out, counts (shell
 # assignments: passed failed skipped verdict seconds).
 #
+# One run at a time in a build tree: the next one waits.
+#
 # Environment: BUILD, VM_APPEND (more kernel parameters), VM_SHM (size of
 # /dev/shm, 1G), VM_MEM (2G), VM_SMP (2), VM_CPU, VM_QEMU (more options).
 
@@ -38,11 +42,12 @@ BUILD=${BUILD:-$repo/build}
 
 newline='
 '
-kernels='' commands='' tests='' out='' shell='' verbose='' module=yes module_args='' timeout=300
+kernels='' commands='' tests='' out='' shell='' verbose='' module=yes module_args=''
+traces='' timeout=300
 
 usage()
 {
-	sed -n '4,16s/^# \{0,1\}//p' "$0" >&2
+	sed -n '4,19s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -51,6 +56,7 @@ while [ $# -gt 0 ]; do
 	--shell)	shell=yes; shift; continue ;;
 	--verbose)	verbose=yes; shift; continue ;;
 	--no-module)	module=; shift; continue ;;
+	--traces)	traces=yes; shift; continue ;;
 	esac
 	[ $# -ge 2 ] || usage
 	case $1 in
@@ -90,6 +96,7 @@ job()
 	MODULE_ARGS=$(quote "$module_args")
 	SHM_SIZE=${VM_SHM:-1G}
 	SHELL_WANTED=$shell
+	TRACES_ALLOWED=$traces
 	NINEP=${VM_9P:-msize=512000,cache=loose}
 	END
 }
@@ -164,7 +171,7 @@ boot()
 		-smp "${VM_SMP:-2}" -m "${VM_MEM:-2G}" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$BUILD/vm/kernels/$1/vmlinuz" -initrd "$dir/initrd" \
-		-append "$append" \
+		-append "$append $(own_append "$1")" \
 		-chardev "$console" -serial chardev:console \
 		-virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap" \
 		-device virtio-rng-pci -device virtio-serial-pci \
@@ -180,8 +187,18 @@ boot()
 append="console=ttyS0 quiet panic=-1 panic_on_warn=1 oops=panic log_buf_len=4M"
 append="$append tsc=reliable clocksource=tsc"
 append="$append rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=60"
-append="$append mitigations=off slub_debug=FZPU,kmalloc-*,agnocast*"
-append="$append ${VM_APPEND:-}"
+append="$append mitigations=off"
+
+# own_append KERNEL - what one kernel gets; the last word is the user's
+own_append()
+{
+	case $1 in
+	# Their checks see what slub_debug sees, and their ACPI takes minutes to
+	# say which interrupts our devices, which use MSI, do not use.
+	debug | kcsan)	echo "pci=noacpi ${VM_APPEND:-}" ;;
+	*)		echo "slub_debug=FZPU,kmalloc-*,agnocast* ${VM_APPEND:-}" ;;
+	esac
+}
 
 dying='BUG[: ]|WARNING: |Oops|Kernel panic'
 
@@ -242,10 +259,6 @@ run_kernel()
 {
 	dir=$BUILD/vm/$1
 	mkdir -p "$dir"
-	# Two runs at a time would mix their logs; the lock goes with the VM.
-	exec 8>"$dir/.run-lock"
-	flock -n 8 || { echo "$1: waiting for another run in $dir" >&2; flock 8; }
-
 	[ -z "$module" ] || "$here/build-module.sh" "$1"
 	rm -f "$dir/log" "$dir/result" "$dir/out" "$dir/counts"
 	: >"$dir/log"
@@ -280,9 +293,15 @@ totals()
 	done
 }
 
+mkdir -p "$BUILD/vm"
+BUILD=$(cd "$BUILD" && pwd)
+# Two runs at a time would mix their logs and take each other's counts. The VMs
+# inherit the lock: it is free when the last of them is gone.
+exec 8>"$BUILD/vm/.run-lock"
+flock -n 8 || { echo "waiting for another run in $BUILD/vm" >&2; flock 8; }
+
 # shellcheck disable=SC2086 # a list of words
 "$here/kernels.sh" $kernels
-BUILD=$(cd "$BUILD" && pwd)
 
 if [ -n "$shell" ]; then
 	run_kernel "${kernels# }"

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* waitset.c - waiting for many subscriptions, and for descriptors of others */
+
+#include "waitset.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bell.h"
+#include "clock.h"
+#include "options.h"
+#include "participant.h"
+#include "raw.h"
+#include "start.h"
+#include "wait.h"
+
+#define WORDS_MAX 64u		/* heads to sleep on; beyond, a bell is cheaper */
+#define POLL_NS 2000000u	/* no bell to be had, too many heads: look that often */
+#define EVENTS_MAX (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP)
+
+/* What epoll says of entries that are not foreign descriptors. */
+#define MARK_BELL (UINT64_C(1) << 32)
+#define MARK_EVENT (UINT64_C(2) << 32)
+
+struct entry {
+	struct agnocast_subscription *sub;
+	void	*arg;
+};
+
+struct foreign {
+	int	fd;
+	void	*arg;
+};
+
+struct agnocast_waitset {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;		/* .sleepers or .changers became less */
+	struct entry *entries;		/* lock, and no sleepers */
+	uint32_t count, room;
+	uint32_t next;			/* lock; where the next look begins */
+	struct foreign *foreign;	/* lock, and no sleepers */
+	uint32_t foreign_count, foreign_room;
+	bool	foreign_first;		/* lock; in turn */
+	uint32_t sleepers;		/* lock; threads asleep with the lock not held */
+	uint32_t changers;		/* lock; threads that want them awake */
+	uint32_t spin_us;
+	_Atomic uint32_t word;		/* futex: moves when waits are to look again */
+	_Atomic bool woken;		/* agnocast_waitset_wake() */
+	int	epoll;			/* lock; -1: not needed yet */
+	_Atomic int event;		/* what .word is for those in .epoll; -1 */
+};
+
+/* Sends all sleepers to have another look. Any thread, any context. */
+static void disturb(struct agnocast_waitset *ws)
+{
+	const uint64_t one = 1;
+	int event;
+
+	atomic_fetch_add_explicit(&ws->word, 1, memory_order_release);
+	/*
+	 * The word before the look at .event; sleep_on_bell() has stored that, and
+	 * looks at the word behind its fence.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	event = atomic_load_explicit(&ws->event, memory_order_acquire);
+	raw_call(SYS_futex, &ws->word, FUTEX_WAKE, INT32_MAX);
+	if (event >= 0)
+		raw_write(event, &one, sizeof(one));
+}
+
+void waitset_news(struct agnocast_waitset *ws)
+{
+	disturb(ws);
+}
+
+/* ---- what is in it ---- */
+
+/* Takes the lock; when it returns, nobody sleeps. */
+static void change_begin(struct agnocast_waitset *ws)
+{
+	pthread_mutex_lock(&ws->lock);
+	ws->changers++;
+	while (ws->sleepers) {
+		disturb(ws);
+		pthread_cond_wait(&ws->moved, &ws->lock);
+	}
+}
+
+static void change_end(struct agnocast_waitset *ws)
+{
+	ws->changers--;
+	pthread_cond_broadcast(&ws->moved);
+	pthread_mutex_unlock(&ws->lock);
+}
+
+static int have_room(void **array, uint32_t count, uint32_t *room, size_t size)
+{
+	uint32_t more = *room ? *room * 2 : 8;
+	void *bigger;
+
+	if (count < *room)
+		return 0;
+	bigger = realloc(*array, more * size);
+	if (!bigger)
+		return -ENOMEM;
+	*array = bigger;
+	*room = more;
+	return 0;
+}
+
+static int add_locked(struct agnocast_waitset *ws, struct agnocast_subscription *sub, void *arg)
+{
+	int ret = have_room((void **)&ws->entries, ws->count, &ws->room, sizeof(*ws->entries));
+
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&sub->lock);
+	if (sub->waitset || sub->flags & AGNOCAST_POLLABLE)
+		ret = -EBUSY;
+	else
+		sub->waitset = ws;
+	pthread_mutex_unlock(&sub->lock);
+	if (!ret)
+		ws->entries[ws->count++] = (struct entry){ .sub = sub, .arg = arg };
+	return ret;
+}
+
+int agnocast_waitset_add(struct agnocast_waitset *ws, struct agnocast_subscription *sub,
+			 void *arg)
+{
+	int saved = errno, ret;
+
+	if (!participant_is_alive())
+		return -ECHILD;
+	change_begin(ws);
+	ret = add_locked(ws, sub, arg);
+	change_end(ws);
+	errno = saved;
+	return ret;
+}
+
+static void forget(struct agnocast_subscription *sub)
+{
+	pthread_mutex_lock(&sub->lock);
+	sub->waitset = NULL;
+	pthread_mutex_unlock(&sub->lock);
+}
+
+int agnocast_waitset_remove(struct agnocast_waitset *ws, struct agnocast_subscription *sub)
+{
+	int ret = -ENOENT;
+
+	if (!participant_is_alive())
+		return -ECHILD;
+	change_begin(ws);
+	for (uint32_t i = 0; i < ws->count && ret; i++) {
+		if (ws->entries[i].sub != sub)
+			continue;
+		forget(sub);
+		memmove(&ws->entries[i], &ws->entries[i + 1],
+			(--ws->count - i) * sizeof(*ws->entries));
+		ws->next -= ws->next > i;
+		ret = 0;
+	}
+	change_end(ws);
+	return ret;
+}
+
+/* For whoever sleeps in epoll_wait(); the lock is held. */
+static int need_epoll(struct agnocast_waitset *ws)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = MARK_EVENT };
+	int epoll, fd, ret;
+
+	if (ws->epoll >= 0)
+		return 0;
+	epoll = bell_epoll(MARK_BELL);
+	if (epoll < 0)
+		return epoll;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = fd < 0 ? -errno : 0;
+	if (!ret && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		ret = -errno;
+	if (ret) {
+		if (fd >= 0)
+			close(fd);
+		close(epoll);
+		return ret;
+	}
+	ws->epoll = epoll;
+	atomic_store_explicit(&ws->event, registry_client_raise_fd(fd), memory_order_release);
+	return 0;
+}
+
+static struct foreign *foreign_find(struct agnocast_waitset *ws, int fd)
+{
+	for (uint32_t i = 0; i < ws->foreign_count; i++)
+		if (ws->foreign[i].fd == fd)
+			return &ws->foreign[i];
+	return NULL;
+}
+
+static int add_fd_locked(struct agnocast_waitset *ws, int fd, uint32_t events, void *arg)
+{
+	struct epoll_event event = { .events = events, .data.u64 = (uint32_t)fd };
+	int ret = need_epoll(ws);
+
+	if (!ret)
+		ret = have_room((void **)&ws->foreign, ws->foreign_count, &ws->foreign_room,
+				sizeof(*ws->foreign));
+	if (ret)
+		return ret;
+	if (epoll_ctl(ws->epoll, EPOLL_CTL_ADD, fd, &event))
+		return -errno;
+	ws->foreign[ws->foreign_count++] = (struct foreign){ .fd = fd, .arg = arg };
+	return 0;
+}
+
+int agnocast_waitset_add_fd(struct agnocast_waitset *ws, int fd, uint32_t events, void *arg)
+{
+	int saved = errno, ret;
+
+	if (!participant_is_alive())
+		return -ECHILD;
+	if (events & ~(uint32_t)EVENTS_MAX)
+		return -EINVAL;
+	change_begin(ws);
+	ret = add_fd_locked(ws, fd, events, arg);
+	change_end(ws);
+	errno = saved;
+	return ret;
+}
+
+int agnocast_waitset_remove_fd(struct agnocast_waitset *ws, int fd)
+{
+	struct foreign *foreign;
+	int saved = errno, ret = -ENOENT;
+
+	if (!participant_is_alive())
+		return -ECHILD;
+	change_begin(ws);
+	foreign = foreign_find(ws, fd);
+	if (foreign) {
+		/* Closed already: then epoll has forgotten it by itself. */
+		epoll_ctl(ws->epoll, EPOLL_CTL_DEL, fd, NULL);
+		*foreign = ws->foreign[--ws->foreign_count];
+		ret = 0;
+	}
+	change_end(ws);
+	errno = saved;
+	return ret;
+}
+
+/* ---- what is ready; the lock is held ---- */
+
+static int collect_foreign(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
+{
+	struct epoll_event ready[16];
+	int n, count = 0;
+
+	if (max > 16)
+		max = 16;
+	n = max > 0 && ws->foreign_count ? epoll_wait(ws->epoll, ready, max, 0) : 0;
+	for (int i = 0; i < n; i++) {
+		struct foreign *foreign = ready[i].data.u64 < MARK_BELL ?
+					  foreign_find(ws, ready[i].data.fd) : NULL;
+
+		if (foreign)
+			events[count++] = (struct agnocast_event){
+				.arg = foreign->arg, .fd = foreign->fd,
+				.events = ready[i].events,
+			};
+	}
+	return count;
+}
+
+static bool is_ready(struct agnocast_subscription *sub)
+{
+	bool ready;
+
+	pthread_mutex_lock(&sub->lock);
+	ready = wait_visible(sub);
+	pthread_mutex_unlock(&sub->lock);
+	return ready;
+}
+
+static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_event *events,
+				 int max)
+{
+	uint32_t at = ws->next;
+	int n = 0;
+
+	for (uint32_t i = 0; i < ws->count && n < max; i++) {
+		const struct entry *entry = &ws->entries[at];
+
+		at = at + 1 < ws->count ? at + 1 : 0;
+		if (!is_ready(entry->sub))
+			continue;
+		events[n++] = (struct agnocast_event){
+			.subscription = entry->sub, .arg = entry->arg, .fd = -1,
+		};
+		ws->next = at;
+	}
+	return n;
+}
+
+/* Descriptors and subscriptions share the room, the odd one goes in turn. */
+static int collect(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
+{
+	int half = ws->count ? (max + ws->foreign_first) / 2 : max;
+	int n = collect_foreign(ws, events, half);
+
+	ws->foreign_first = !ws->foreign_first;
+	n += collect_subscriptions(ws, events + n, max - n);
+	return n || half ? n : collect_foreign(ws, events, max);
+}
+
+/* ---- sleeping; the lock is held, given up while asleep, and held again ---- */
+
+static uint32_t words_of(struct agnocast_waitset *ws)
+{
+	uint32_t words = 0;
+
+	for (uint32_t i = 0; i < ws->count; i++) {
+		struct agnocast_subscription *sub = ws->entries[i].sub;
+
+		pthread_mutex_lock(&sub->lock);
+		words += sub->sources_count;
+		pthread_mutex_unlock(&sub->lock);
+	}
+	return words;
+}
+
+static void asleep(struct agnocast_waitset *ws)
+{
+	ws->sleepers++;
+	pthread_mutex_unlock(&ws->lock);
+}
+
+static void awake(struct agnocast_waitset *ws)
+{
+	pthread_mutex_lock(&ws->lock);
+	ws->sleepers--;
+	if (ws->changers)
+		pthread_cond_broadcast(&ws->moved);
+}
+
+/* 0: look again; -ETIMEDOUT; -EINTR. */
+static int sleep_on_heads(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
+{
+	struct sleep sleep;
+	bool visible = false;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < ws->count; i++)
+		wait_begin(ws->entries[i].sub);
+	/* waiting before the heads and the rings: see wait.h. */
+	atomic_thread_fence(memory_order_seq_cst);
+	sleep_start(&sleep);
+	sleep_watch(&sleep, (const uint32_t *)&ws->word, seen);
+	for (uint32_t i = 0; i < ws->count && !visible; i++) {
+		struct agnocast_subscription *sub = ws->entries[i].sub;
+
+		pthread_mutex_lock(&sub->lock);
+		visible = wait_watch(sub, &sleep);
+		pthread_mutex_unlock(&sub->lock);
+	}
+	if (!visible) {
+		asleep(ws);
+		ret = sleep_until(&sleep, deadline_ns);
+		awake(ws);
+	}
+	for (uint32_t i = 0; i < ws->count; i++)
+		wait_end(ws->entries[i].sub);
+	return ret;
+}
+
+/*
+ * As sleep_on_heads(). A bell is heard by one of the threads that sleep here,
+ * and is not rung again before somebody has asked for it: so who finds
+ * something sends the others to look, and to ask.
+ */
+static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
+{
+	struct epoll_event event = { 0 };
+	bool visible;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < ws->count; i++) {
+		struct agnocast_subscription *sub = ws->entries[i].sub;
+
+		pthread_mutex_lock(&sub->lock);
+		wait_arm(sub, AGNOCAST_BELL_EDGE);
+		pthread_mutex_unlock(&sub->lock);
+	}
+	/* The bells before the rings: see wait.h. */
+	atomic_thread_fence(memory_order_seq_cst);
+	visible = atomic_load_explicit(&ws->word, memory_order_relaxed) != seen;
+	for (uint32_t i = 0; i < ws->count && !visible; i++)
+		visible = is_ready(ws->entries[i].sub);
+	if (!visible) {
+		int epoll = ws->epoll;
+
+		asleep(ws);
+		ret = sleep_on_epoll(epoll, &event, deadline_ns);
+		awake(ws);
+	}
+	if (event.data.u64 == MARK_EVENT) {
+		uint64_t count;
+
+		raw_read(atomic_load_explicit(&ws->event, memory_order_relaxed), &count,
+			 sizeof(count));
+	}
+	return ret;
+}
+
+static int wait_asleep(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
+{
+	uint64_t poll_ns;
+	int ret;
+
+	if (!ws->foreign_count && words_of(ws) <= WORDS_MAX)
+		return sleep_on_heads(ws, seen, deadline_ns);
+	if (!need_epoll(ws))
+		return sleep_on_bell(ws, seen, deadline_ns);
+	poll_ns = clock_ns() + POLL_NS;
+	ret = sleep_on_heads(ws, seen, poll_ns < deadline_ns ? poll_ns : deadline_ns);
+	return ret == -ETIMEDOUT && poll_ns < deadline_ns ? 0 : ret;
+}
+
+static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
+		       struct agnocast_event *events, int max)
+{
+	uint64_t spin_ns = ws->spin_us && deadline_ns ?
+			   clock_ns() + ws->spin_us * UINT64_C(1000) : 0;
+	bool last = !deadline_ns;
+
+	for (;;) {
+		uint32_t seen = atomic_load_explicit(&ws->word, memory_order_acquire);
+		bool woken = atomic_exchange_explicit(&ws->woken, false, memory_order_acquire);
+		int n = collect(ws, events, max), ret;
+
+		if (n && ws->sleepers && ws->epoll >= 0)
+			disturb(ws);	/* our bell was theirs: see below */
+		if (n || woken || last)
+			return n;
+		while (ws->changers)
+			pthread_cond_wait(&ws->moved, &ws->lock);
+		if (spin_ns && clock_ns() < spin_ns) {
+			pthread_mutex_unlock(&ws->lock);
+			wait_relax();
+			pthread_mutex_lock(&ws->lock);
+			last = clock_ns() >= deadline_ns;
+			continue;
+		}
+		ret = wait_asleep(ws, seen, deadline_ns);
+		if (ret && ret != -ETIMEDOUT)
+			return ret;
+		last = ret == -ETIMEDOUT;
+		spin_ns = 0;
+	}
+}
+
+int agnocast_waitset_wait_until(struct agnocast_waitset *ws, uint64_t deadline_ns,
+				struct agnocast_event *events, int max)
+{
+	int saved = errno, ret;
+
+	if (!participant_is_alive())
+		return -ECHILD;
+	if (max < 1)
+		return -EINVAL;
+	pthread_mutex_lock(&ws->lock);
+	ret = wait_locked(ws, deadline_ns, events, max);
+	pthread_mutex_unlock(&ws->lock);
+	errno = saved;
+	return ret;
+}
+
+int agnocast_waitset_wait(struct agnocast_waitset *ws, int timeout_ms,
+			  struct agnocast_event *events, int max)
+{
+	uint64_t deadline_ns = timeout_ms < 0 ? UINT64_MAX : 0;
+
+	if (timeout_ms > 0)
+		deadline_ns = clock_ns() + (uint64_t)timeout_ms * 1000000u;
+	return agnocast_waitset_wait_until(ws, deadline_ns, events, max);
+}
+
+int agnocast_waitset_wake(struct agnocast_waitset *ws)
+{
+	if (!participant_is_alive())
+		return -ECHILD;
+	atomic_store_explicit(&ws->woken, true, memory_order_release);
+	disturb(ws);
+	return 0;
+}
+
+/* ---- life ---- */
+
+int agnocast_waitset_create(const struct agnocast_waitset_options *options,
+			    struct agnocast_waitset **out)
+{
+	struct agnocast_waitset_options checked;
+	struct agnocast_waitset *ws;
+	int saved = errno, ret;
+
+	*out = NULL;
+	ret = participant_enter();
+	if (!ret)
+		ret = options_copy("wait-set", &checked, sizeof(checked), options);
+	if (!ret)
+		ret = options_check_spin("wait-set", checked.spin_us);
+	if (!ret && checked.flags)
+		ret = -EINVAL;
+	if (ret)
+		return ret;
+	ws = calloc(1, sizeof(*ws));
+	if (ws) {
+		pthread_mutex_init(&ws->lock, NULL);
+		pthread_cond_init(&ws->moved, NULL);
+		ws->spin_us = checked.spin_us;
+		ws->epoll = -1;
+		atomic_init(&ws->event, -1);
+		*out = ws;
+	}
+	errno = saved;
+	return ws ? 0 : -ENOMEM;
+}
+
+void agnocast_waitset_destroy(struct agnocast_waitset *ws)
+{
+	int saved = errno;
+
+	if (!ws || !participant_is_alive())
+		return;
+	for (uint32_t i = 0; i < ws->count; i++)
+		forget(ws->entries[i].sub);
+	if (ws->epoll >= 0) {
+		close(ws->epoll);
+		close(atomic_load(&ws->event));
+	}
+	pthread_cond_destroy(&ws->moved);
+	pthread_mutex_destroy(&ws->lock);
+	free(ws->entries);
+	free(ws->foreign);
+	free(ws);
+	errno = saved;
+}
