@@ -15,6 +15,7 @@ HEAP_SRCS := \
 	maps.c \
 	memlock.c \
 	pages.c \
+	probes.c \
 	shmfile.c \
 	start.c \
 	window.c \

@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "area.h"
+#include "probes.h"
 
 #define KIB		((size_t)1024)
 #define MIB		(1024 * KIB)
@@ -318,10 +319,11 @@ static bool note_front(size_t first, size_t end)
 	return true;
 }
 
-static void count_growth(int ret)
+static void count_growth(const void *p, size_t len, int ret)
 {
 	struct agnocast_area *header = own_area.header;
 
+	PROBE(grow, p, len, ret);
 	if (!header)
 		return;
 	if (ret)
@@ -346,7 +348,7 @@ int pages_commit(void *p, size_t len)
 		ret = fill(first, end, &done);
 		if (ret)
 			take_back(first, done);
-		count_growth(ret);
+		count_growth(p, len, ret);
 	}
 	if (!ret) {
 		set(pages.used, true, first, end);

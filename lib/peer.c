@@ -17,7 +17,9 @@
 #include "bell.h"
 #include "clock.h"
 #include "log.h"
+#include "maps.h"
 #include "participant.h"
+#include "probes.h"
 #include "raw.h"
 #include "start.h"
 #include "window.h"
@@ -87,6 +89,17 @@ static int open_area(const struct agnocast_map_report *owner)
 	return open_from_registry(owner);
 }
 
+/* Where in this process something else lies, if that is the reason. */
+static void trace_failure(const struct agnocast_map_report *owner, size_t bytes, int err)
+{
+	struct mapping found = { 0 };
+
+	if (err == -EEXIST)
+		maps_find(owner->base, owner->base + bytes, &found);
+	PROBE(map_failed, owner->owner, owner->pid, owner->base, bytes, err, found.from,
+	      found.to, found.name);
+}
+
 /*
  * The announcement is made. Returns 0 or -errno; then nothing is mapped anew.
  * @told: the errno that the log has heard of already.
@@ -109,6 +122,8 @@ static int map_announced(const struct agnocast_map_report *owner, uint32_t parts
 		log_line(AGNOCAST_LOG_ERROR, "cannot map %s of pid %u: %s",
 			 owner->shm_name, owner->pid, why);
 	close(fd);
+	if (ret && PROBE_IS_ON(map_failed))
+		trace_failure(owner, length_of(parts, owner->size), ret);
 	return ret;
 }
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "options.h"
 #include "participant.h"
+#include "probes.h"
 #include "ring.h"
 #include "roster.h"
 #include "start.h"
@@ -35,7 +36,7 @@ static int refuse(struct agnocast_publisher *pub)
 }
 
 /* The lock is held. Returns how many messages of @batch are to be destroyed. */
-static int publish_locked(struct agnocast_publisher *pub, const struct ring_item *item,
+static int publish_locked(struct agnocast_publisher *pub, struct ring_item *item,
 			  void *batch[RECLAIM_BATCH], uint32_t *doomed)
 {
 	bool current;
@@ -49,7 +50,8 @@ static int publish_locked(struct agnocast_publisher *pub, const struct ring_item
 	ret = reclaim_reserve(pub, 1);
 	if (ret)
 		return ret;
-	ring_put(pub->ring, item);
+	item->seq = ring_put(pub->ring, item);
+	PROBE(publish, pub->add.topic, pub->generation, item->seq, item->address, item->bytes);
 	reclaim_retire(pub, pub->depth);
 	/*
 	 * The entry, the head and the tail before the roster, the claims and the

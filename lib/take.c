@@ -15,6 +15,7 @@
 #include "descriptor.h"
 #include "log.h"
 #include "participant.h"
+#include "probes.h"
 #include "subscription.h"
 #include "wait.h"
 #include "window.h"
@@ -99,6 +100,8 @@ static void fill(struct agnocast_subscription *sub, const struct source *source,
 
 	if (bucket >= AGNOCAST_LATENCY_BUCKETS)
 		bucket = AGNOCAST_LATENCY_BUCKETS - 1;
+	PROBE(take, sub->add.topic, sub->generation, source->generation, item->seq,
+	      item->address, latency);
 	count(&sub->block->latency[bucket], 1);
 	count(&sub->block->taken, 1);
 	atomic_store_explicit(&sub->block->claimed_ns[claim], now, memory_order_relaxed);
@@ -123,6 +126,13 @@ static bool is_sane(const struct source *source, const struct ring_item *item,
 	return item->address >= heap && item->address < source->peer->base + area_size;
 }
 
+static void count_dropped(struct agnocast_subscription *sub, const struct source *source,
+			  uint64_t first, uint64_t n)
+{
+	PROBE(drop, sub->add.topic, sub->generation, source->generation, first, n);
+	count(&sub->block->dropped, n);
+}
+
 /* 0; -EAGAIN: retired before the claim was seen, look again; -EMFILE. */
 static int take_from(struct agnocast_subscription *sub, struct source *source,
 		     uint32_t depth, struct agnocast_message *message)
@@ -140,13 +150,14 @@ static int take_from(struct agnocast_subscription *sub, struct source *source,
 		claim_end(sub->block, (uint32_t)claim, source->generation, next);
 		return -EAGAIN;
 	}
-	count(&sub->block->dropped, next - source->cursor);
+	if (next != source->cursor)
+		count_dropped(sub, source, source->cursor, next - source->cursor);
 	source_advance(sub, source, next + 1);
 	if (!is_sane(source, &item, window.area_size)) {
 		claim_end(sub->block, (uint32_t)claim, source->generation, next);
 		log_line(AGNOCAST_LOG_ERROR, "pid %u published %p, which is not in its "
 			 "heap: dropped", source->peer->pid, (void *)item.address);
-		count(&sub->block->dropped, 1);
+		count_dropped(sub, source, next, 1);
 		return -EAGAIN;
 	}
 	fill(sub, source, &item, claim, message);
@@ -315,6 +326,9 @@ int agnocast_message_release(struct agnocast_message *message)
 			 "twice, or never taken)");
 		return -EINVAL;
 	}
+	PROBE(release, sub->add.topic, sub->generation, message->publisher, message->seq,
+	      clock_ns() - atomic_load_explicit(&sub->block->claimed_ns[message->claim],
+						memory_order_relaxed));
 	memset(message, 0, sizeof(*message));
 	return 0;
 }

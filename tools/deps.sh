@@ -22,6 +22,7 @@ build='
 	libncurses-dev
 	make
 	pkg-config
+	systemtap-sdt-dev
 	zlib1g-dev
 '
 
@@ -43,6 +44,7 @@ demo='
 '
 
 test='
+	bpftrace
 	cmake
 	libclang-rt-14-dev
 	libcriterion-dev

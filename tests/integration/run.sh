@@ -48,6 +48,7 @@ scripts="
 	window
 	bad_input
 	syscalls
+	probes
 	restart
 	deaths
 	daemon
