@@ -42,7 +42,7 @@ done
 objdump -d --no-show-raw-insn "$LIB" >"$tmp/code"
 for probe in publish take release drop grow map_failed; do
 	grep -A3 "<agnocast_${probe}_semaphore>" "$tmp/code" >"$tmp/site"
-	reads=$(grep semaphore "$tmp/site" | grep -vc lea)
+	reads=$(grep semaphore "$tmp/site" | grep -vc '[[:space:]]lea ')
 	compares=$(grep -cE "cmpw +\\\$0x0,.*_${probe}_semaphore" "$tmp/site")
 	jumps=$(grep -cE '[[:space:]]j(ne|e) ' "$tmp/site")
 	if [ "$reads" -gt 0 ] && [ "$reads" -eq "$compares" ] && [ "$jumps" -ge "$reads" ]; then
