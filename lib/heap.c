@@ -52,6 +52,19 @@ static inline bool in_area(const void *p)
 	return (uintptr_t)p - area_heap_base < area_heap_size;
 }
 
+/* jemalloc starts with a thread's cache, which it wants zeroed. */
+static __attribute__((noinline)) enum start_state first_use(void)
+{
+	enum start_state state = start_once();
+
+	if (state >= START_MEMBER) {
+		heap_os_zero_begin();
+		aj_free(aj_calloc(1, ALIGNMENT));
+		heap_os_zero_end();
+	}
+	return state;
+}
+
 /*
  * Is the heap jemalloc's? Joins at the first call, but for a sanitizer's
  * runtime, whose own start is no time for that: there the API does it.
@@ -61,7 +74,7 @@ static inline bool shared(void)
 	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
 
 	if (__builtin_expect(state == START_NOT_YET, 0) && !libc_heap_is_sanitized())
-		state = start_once();
+		state = first_use();
 	return state >= START_MEMBER;
 }
 
@@ -127,9 +140,11 @@ EXPORT void *calloc(size_t count, size_t size)
 		return libc_calloc(count, size);
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return no_memory();
+	heap_os_zero_begin();
 	got = aj_calloc(1, at_least(bytes));
 	if (!got && make_room(bytes))
 		got = aj_calloc(1, at_least(bytes));
+	heap_os_zero_end();
 	return got ? got : no_memory();
 }
 

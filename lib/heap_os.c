@@ -28,6 +28,8 @@
 
 #define OVERCOMMIT_FILE	"/proc/sys/vm/overcommit_memory"
 #define OVERCOMMIT_FD	0x3fffffff	/* of nobody */
+#define METADATA_START	((size_t)8 << 20)
+#define METADATA_TOUCHED ((size_t)96 << 10)
 #define THREAD_NAME	"agnocast-heap"
 #define THREAD_STACK	((size_t)256 << 10)
 #define DECAY_MS	2000	/* free for so long: back to the system */
@@ -40,6 +42,15 @@
 const char *aj_malloc_conf =
 	"dirty_decay_ms:-1,muzzy_decay_ms:0,retain:true,dss:disabled,max_background_threads:1,"
 	"trust_madvise:true,metadata_thp:disabled,abort_conf:false";
+
+static uintptr_t metadata_next, metadata_end;	/* of private memory that is left */
+
+/* This thread's call wants zeroes: what it last committed, which is zero. */
+static __thread struct {
+	bool		wanted;
+	const void	*addr;
+	size_t		len;
+} zeroed;
 
 static struct {
 	void	(*prepare)(void);
@@ -64,6 +75,10 @@ static void *remap(void *addr, size_t len, int prot)
 	int ret = prot == PROT_NONE ? pages_decommit(addr, len)
 				    : pages_commit(addr, len);
 
+	if (zeroed.wanted && prot != PROT_NONE) {
+		zeroed.addr = addr;
+		zeroed.len = ret ? 0 : len;
+	}
 	return ret ? MAP_FAILED : addr;
 }
 
@@ -99,16 +114,28 @@ int heap_os_munmap(void *addr, size_t len)
 	return 0;
 }
 
+void heap_os_zero_begin(void)
+{
+	zeroed.wanted = true;
+	zeroed.len = 0;
+}
+
+void heap_os_zero_end(void)
+{
+	zeroed.wanted = false;
+}
+
 /*
  * MADV_DONTNEED on shared memory reports success and drops nothing, after
- * which calloc() would hand out old data. jemalloc has a way without each.
+ * which calloc() would hand out old data. jemalloc has a way without each,
+ * which is to clear the memory; no need for what was committed just now.
  */
 int heap_os_madvise(void *addr, size_t len, int advice)
 {
-	(void)addr;
-	(void)len;
-	(void)advice;
-	return -1;
+	bool zero = zeroed.wanted && advice == MADV_DONTNEED && zeroed.len == len &&
+		    zeroed.addr == addr && len;
+
+	return zero ? 0 : -1;
 }
 
 int heap_os_mprotect(void *addr, size_t len, int prot)
@@ -272,29 +299,64 @@ double heap_os_round(double x)
 	return x;
 }
 
-/* Private memory for jemalloc's base: aligned, zero, in small pages. */
+/* Small pages: a huge one would be paid for at the start, and copied at a fork. */
+static void *private_memory(size_t size)
+{
+	void *got = real_mmap(NULL, size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+
+	if (got == MAP_FAILED)
+		return NULL;
+	raw_call(SYS_madvise, got, size, MADV_NOHUGEPAGE);
+	return got;
+}
+
+static uintptr_t align_up(uintptr_t at, size_t alignment)
+{
+	return (at + alignment - 1) & ~(uintptr_t)(alignment - 1);
+}
+
+/* From one mapping for all that most processes need. NULL: it is used up. */
+static void *metadata_from_start(size_t size, size_t alignment)
+{
+	uintptr_t seen = __atomic_load_n(&metadata_next, __ATOMIC_ACQUIRE), got, none = 0;
+
+	if (!seen) {
+		seen = (uintptr_t)private_memory(METADATA_START);
+		if (!seen)
+			return NULL;
+		if (!__atomic_compare_exchange_n(&metadata_next, &none, seen, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return NULL;	/* another thread's; this one stays unused */
+		metadata_end = seen + METADATA_START;
+		/* The start of jemalloc touches these, one page fault after the other. */
+		raw_call(SYS_madvise, align_up(seen, alignment), METADATA_TOUCHED,
+			 MADV_POPULATE_WRITE);
+	}
+	do {
+		got = align_up(seen, alignment);
+		if (got + size > __atomic_load_n(&metadata_end, __ATOMIC_RELAXED))
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&metadata_next, &seen, got + size, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return (void *)got;
+}
+
+/* Private memory for jemalloc's base: aligned and zero. Never given back. */
 void *heap_os_metadata(void *wanted, size_t size, size_t alignment, bool *zero, bool *commit)
 {
-	int saved = errno;
-	char *raw, *got;
-	size_t slack;
+	void *got;
 
 	if (wanted)
 		return NULL;
-	raw = real_mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-	errno = saved;
-	if (raw == MAP_FAILED)
+	got = metadata_from_start(size, alignment);
+	if (!got)
+		got = private_memory(size + alignment);
+	if (!got)
 		return NULL;
-	got = (char *)(((uintptr_t)raw + alignment - 1) & ~(alignment - 1));
-	slack = (size_t)(got - raw);
-	if (slack)
-		raw_call(SYS_munmap, raw, slack);
-	raw_call(SYS_munmap, got + size, alignment - slack);
-	raw_call(SYS_madvise, got, size, MADV_NOHUGEPAGE);
 	*zero = true;
 	*commit = true;
-	return got;
+	return (void *)align_up((uintptr_t)got, alignment);
 }
 
 int heap_os_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))

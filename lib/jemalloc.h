@@ -27,6 +27,13 @@ int aj_mallctl(const char *name, void *old, size_t *old_len, void *new, size_t n
 /* Read by jemalloc when it starts. */
 extern const char *aj_malloc_conf;
 
+/*
+ * Around a call that wants zeroed memory: what that commits is zero, and need
+ * not be cleared.
+ */
+void heap_os_zero_begin(void);
+void heap_os_zero_end(void);
+
 /* What it calls (heap_os.c); as libc's of the same name, but for errno. */
 void *heap_os_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 int heap_os_munmap(void *addr, size_t len);

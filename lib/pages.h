@@ -31,8 +31,8 @@ void pages_destroy(void);
 void pages_show(void);
 
 /*
- * Promise the memory of whole pages, which are the caller's; those that were
- * not committed before are zero. -ENOMEM: /dev/shm or a limit is exhausted,
+ * Promise the memory of whole pages, which are the caller's: all of them are
+ * zero, if they were not already his. -ENOMEM: /dev/shm or a limit is exhausted,
  * and nothing changed.
  */
 int pages_commit(void *p, size_t len);

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define HIGH_FD 900
+#define POSTED_MAX 64	/* bytes of a command's structure */
 
 static void lock_take(uint32_t *lock)
 {
@@ -175,6 +176,7 @@ void registry_client_forget(struct registry_client *client)
 		close(client->fd);
 	client->fd = -1;
 	client->token = NULL;
+	client->posted = 0;
 	client->lock = 0;
 }
 
@@ -311,31 +313,69 @@ static int hang_up(struct registry_client *client)
 {
 	close(client->fd);
 	client->fd = -1;
+	client->posted = 0;
 	return -ENOTCONN;
 }
 
-static int call_daemon(struct registry_client *client, unsigned int cmd, void *arg)
+/* The reply to what was posted, before any other. */
+static int read_posted(struct registry_client *client)
+{
+	char reply[POSTED_MAX];
+	struct extras none = { .fd_in = -1 };
+	int32_t result = 0;
+	unsigned int cmd = client->posted;
+
+	if (!cmd)
+		return 0;
+	client->posted = 0;
+	client->posted_ret = -ENOTCONN;
+	if (receive_reply(client->fd, reply, cmd, &none, &result))
+		return hang_up(client);
+	client->posted_ret = result;
+	return 0;
+}
+
+static int send_to_daemon(struct registry_client *client, unsigned int cmd, void *arg)
+{
+	struct extras extras = extras_of(cmd, arg);
+
+	return send_request(client->fd, cmd, arg, &extras) ? hang_up(client) : 0;
+}
+
+static int receive_from_daemon(struct registry_client *client, unsigned int cmd, void *arg)
 {
 	struct extras extras = extras_of(cmd, arg);
 	int32_t result = 0;
 
-	if (send_request(client->fd, cmd, arg, &extras) ||
-	    receive_reply(client->fd, arg, cmd, &extras, &result))
+	if (receive_reply(client->fd, arg, cmd, &extras, &result))
 		return hang_up(client);
 	return result;
 }
 
+/* To be had again if the host closed our descriptor. */
+static int reach(struct registry_client *client)
+{
+	if (is_ours(client))
+		return client->daemon ? read_posted(client) : 0;
+	client->posted = 0;
+	return connect_to(client) ? -ENOTCONN : 0;
+}
+
+static int call_device(struct registry_client *client, unsigned int cmd, void *arg)
+{
+	return ioctl(client->fd, cmd, arg) < 0 ? -errno : 0;
+}
+
 static int call_locked(struct registry_client *client, unsigned int cmd, void *arg)
 {
-	if (!is_ours(client)) {
-		int ret = connect_to(client);
+	int ret = reach(client);
 
-		if (ret)
-			return -ENOTCONN;
-	}
-	if (client->daemon)
-		return call_daemon(client, cmd, arg);
-	return ioctl(client->fd, cmd, arg) < 0 ? -errno : 0;
+	if (ret)
+		return ret;
+	if (!client->daemon)
+		return call_device(client, cmd, arg);
+	ret = send_to_daemon(client, cmd, arg);
+	return ret ? ret : receive_from_daemon(client, cmd, arg);
 }
 
 int registry_client_call(struct registry_client *client, unsigned int cmd, void *arg)
@@ -360,6 +400,74 @@ int registry_client_wake(struct registry_client *client, struct agnocast_wake *a
 	if (ioctl(client->fd, AGNOCAST_WAKE_CMD, args))
 		ret = errno == ENOTTY || errno == EBADF || errno == EINVAL ?
 		      registry_client_call(client, AGNOCAST_WAKE_CMD, args) : -errno;
+	errno = saved;
+	return ret;
+}
+
+/* Both on their way before the first reply: half of the waiting. */
+static int call_two_locked(struct registry_client *client, unsigned int cmd1, void *arg1,
+			   unsigned int cmd2, void *arg2)
+{
+	int ret = reach(client), ret2;
+
+	if (ret)
+		return ret;
+	if (!client->daemon) {
+		ret = call_device(client, cmd1, arg1);
+		return ret ? ret : call_device(client, cmd2, arg2);
+	}
+	if (send_to_daemon(client, cmd1, arg1) || send_to_daemon(client, cmd2, arg2))
+		return -ENOTCONN;
+	ret = receive_from_daemon(client, cmd1, arg1);
+	if (client->fd < 0)
+		return ret;
+	ret2 = receive_from_daemon(client, cmd2, arg2);
+	return ret ? ret : ret2;
+}
+
+int registry_client_call_two(struct registry_client *client, unsigned int cmd1,
+			     void *arg1, unsigned int cmd2, void *arg2)
+{
+	int saved = errno, ret;
+
+	lock_take(&client->lock);
+	ret = call_two_locked(client, cmd1, arg1, cmd2, arg2);
+	lock_give(&client->lock);
+	errno = saved;
+	return ret;
+}
+
+void registry_client_post(struct registry_client *client, unsigned int cmd, void *arg)
+{
+	int saved = errno, ret;
+
+	lock_take(&client->lock);
+	if (client->daemon && _IOC_SIZE(cmd) <= POSTED_MAX) {
+		ret = reach(client);
+		if (!ret)
+			ret = send_to_daemon(client, cmd, arg);
+		if (!ret)
+			client->posted = cmd;
+	} else {
+		ret = call_locked(client, cmd, arg);
+	}
+	client->posted_ret = ret;
+	lock_give(&client->lock);
+	errno = saved;
+}
+
+int registry_client_settle(struct registry_client *client)
+{
+	int saved = errno, ret;
+
+	lock_take(&client->lock);
+	if (client->posted && !is_ours(client)) {
+		client->posted = 0;
+		client->posted_ret = -ENOTCONN;
+	}
+	read_posted(client);
+	ret = client->posted_ret;
+	lock_give(&client->lock);
 	errno = saved;
 	return ret;
 }

@@ -20,6 +20,8 @@ struct registry_client {
 	uint64_t dev, ino;	/* of fd, to notice a host that closed it */
 	void	*token;		/* device: the token page, else NULL */
 	uint32_t lock;		/* daemon: one request at a time */
+	unsigned int posted;	/* lock; command whose reply nobody read yet; 0: none */
+	int	posted_ret;	/* lock; what the last one said */
 	char	address[108];	/* where we found it */
 };
 
@@ -54,6 +56,20 @@ int registry_client_wake(struct registry_client *client, struct agnocast_wake *a
 
 /* Moves a descriptor out of the way of hosts that close or redirect low ones. */
 int registry_client_raise_fd(int fd);
+
+/*
+ * Two commands for the time of one: the second must bear to run if the first
+ * failed. Returns the first's error, else the second's.
+ */
+int registry_client_call_two(struct registry_client *client, unsigned int cmd1,
+			     void *arg1, unsigned int cmd2, void *arg2);
+
+/*
+ * Run a command without waiting for its reply, of which only the result
+ * counts: registry_client_settle() waits and says it, as often as it is asked.
+ */
+void registry_client_post(struct registry_client *client, unsigned int cmd, void *arg);
+int registry_client_settle(struct registry_client *client);
 
 /*
  * Device: map the token page, which NEW_SHM wants first. Daemon: nothing.

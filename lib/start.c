@@ -55,52 +55,69 @@ static int say(int err, const char *text)
 	return err;
 }
 
-static int check_version(struct agnocast_version *version)
+static int say_version(const struct agnocast_version *version)
 {
-	int ret = registry_client_call(&registry, AGNOCAST_VERSION_CMD, version);
-
-	if (ret) {
-		snprintf(reason, sizeof(reason), "the registry at %s does not answer: %s",
-			 registry.address, strerrordesc_np(-ret));
-		return ret;
-	}
-	if (version->abi == AGNOCAST_ABI_VERSION)
-		return 0;
-	version->version[sizeof(version->version) - 1] = 0;
-	snprintf(reason, sizeof(reason), "the registry at %s is release %s with ABI %u, this "
+	snprintf(reason, sizeof(reason), "the registry at %s is release %.31s with ABI %u, this "
 		 "library needs ABI %u: install both from one release", registry.address,
 		 version->version, version->abi, AGNOCAST_ABI_VERSION);
 	return -EPROTO;
 }
 
-static int new_shm(const struct config *config, uint32_t areas, struct agnocast_new_shm *shm)
+/* A device wants its token mapped in between; agnocastd gets both at once. */
+static int ask(struct agnocast_version *version, struct agnocast_new_shm *shm)
+{
+	int ret;
+
+	if (registry.daemon)
+		return registry_client_call_two(&registry, AGNOCAST_VERSION_CMD, version,
+						AGNOCAST_NEW_SHM_CMD, shm);
+	ret = registry_client_call(&registry, AGNOCAST_VERSION_CMD, version);
+	if (!ret && version->abi == AGNOCAST_ABI_VERSION)
+		ret = registry_client_arm(&registry);
+	return ret ? ret : registry_client_call(&registry, AGNOCAST_NEW_SHM_CMD, shm);
+}
+
+static int new_shm(const struct config *config, struct agnocast_version *version,
+		   struct agnocast_new_shm *shm)
 {
 	int ret;
 
 	*shm = (struct agnocast_new_shm){
 		.abi = AGNOCAST_ABI_VERSION, .mempool_size = config->mempool_size,
 	};
-	ret = registry_client_call(&registry, AGNOCAST_NEW_SHM_CMD, shm);
-	if (ret == -ENOSPC)
+	ret = ask(version, shm);
+	if (version->abi && version->abi != AGNOCAST_ABI_VERSION)
+		return say_version(version);
+	if (!version->abi)
+		snprintf(reason, sizeof(reason), "the registry at %s does not answer: %s",
+			 registry.address, strerrordesc_np(-ret));
+	else if (ret == -ENOSPC)
 		snprintf(reason, sizeof(reason), "all %u areas of the registry are taken: end "
-			 "some processes, or start it with more areas", areas);
+			 "some processes, or start it with more areas",
+			 version->sessions_max);
 	else if (ret)
 		snprintf(reason, sizeof(reason), "the registry at %s refused to let this "
 			 "process join: %s", registry.address, strerrordesc_np(-ret));
 	return ret;
 }
 
-static int area_ready(void)
+static int say_ready(int ret)
 {
-	struct agnocast_fd args = { .fd_in = area_fd(), .fd_out = -1 };
-	int ret = args.fd_in;
-
-	if (ret >= 0)
-		ret = registry_client_call(&registry, AGNOCAST_AREA_READY_CMD, &args);
 	if (ret)
 		snprintf(reason, sizeof(reason), "the registry at %s did not accept %s: %s",
 			 registry.address, own_area.shm_name, strerrordesc_np(-ret));
 	return ret;
+}
+
+/* A refusal is heard at the first API call, since it is not for the heap. */
+static int area_ready(bool wait)
+{
+	struct agnocast_fd args = { .fd_in = area_fd(), .fd_out = -1 };
+
+	if (args.fd_in < 0)
+		return say_ready(args.fd_in);
+	registry_client_post(&registry, AGNOCAST_AREA_READY_CMD, &args);
+	return wait ? say_ready(registry_client_settle(&registry)) : 0;
 }
 
 static void leave(void)
@@ -129,62 +146,47 @@ static void dump_heap(void)
 	raw_close(fd);
 }
 
-/* The window is reserved, the registry open. */
-static int take_area(const struct config *config, const struct agnocast_version *version)
+/* The window is reserved, the registry gave us a place in it. */
+static int take_area(const struct config *config, const struct agnocast_new_shm *shm)
 {
-	struct agnocast_new_shm shm;
-	int ret = new_shm(config, version->sessions_max, &shm);
+	int ret = area_create(shm, config, registry.address, reason, sizeof(reason));
 
 	if (ret)
 		return ret;
-	ret = area_create(&shm, config, registry.address, reason, sizeof(reason));
-	if (ret)
-		goto err_leave;
 	snprintf(own_area.header->registry, sizeof(own_area.header->registry), "%s",
 		 registry.address);
-	ret = area_ready();
+	ret = area_ready(config->strict);
 	if (ret)
-		goto err_destroy;
-	return 0;
-
-err_destroy:
-	area_destroy();
-err_leave:
-	leave();
+		area_destroy();
 	return ret;
 }
 
 static int join_registry(struct config *config, char *const *env)
 {
 	struct agnocast_version version = { 0 };
+	struct agnocast_new_shm shm;
 	int ret;
 
 	ret = registry_client_open(&registry, config->registry, reason, sizeof(reason));
 	if (ret)
 		return ret;
-	ret = check_version(&version);
+	ret = new_shm(config, &version, &shm);
 	if (ret)
 		goto err_close;
 	ret = window_reserve(version.window_base, version.area_size, version.sessions_max,
 			     reason, sizeof(reason));
 	if (ret)
-		goto err_close;
+		goto err_leave;
 	ret = config_fit(config, env, version.area_size - AGNOCAST_CONTROL_SIZE,
 			 reason, sizeof(reason));
-	if (ret)
-		goto err_unreserve;
-	ret = registry_client_arm(&registry);
-	if (ret) {
-		snprintf(reason, sizeof(reason), "cannot map the session of %s: %s",
-			 registry.address, strerrordesc_np(-ret));
-		goto err_unreserve;
-	}
-	ret = take_area(config, &version);
+	if (!ret)
+		ret = take_area(config, &shm);
 	if (!ret)
 		return 0;
 
-err_unreserve:
 	window_unreserve();
+err_leave:
+	leave();
 err_close:
 	registry_client_close(&registry);
 	return ret;
@@ -290,7 +292,7 @@ int start_status(void)
 	switch (start_once()) {
 	case START_GUEST:
 	case START_MEMBER:
-		return 0;
+		return say_ready(registry_client_settle(&registry));
 	case START_GUEST_CHILD:
 	case START_CHILD:
 		return -ECHILD;
@@ -342,9 +344,14 @@ __attribute__((constructor)) static void begin(void)
 /* Last of all destructors. The heap stays usable: others may still free. */
 __attribute__((destructor)) static void end(void)
 {
+	struct agnocast_leave nothing = { 0 };
+
 	if (!start_is_member() || raw_call(SYS_getpid) != member_pid)
 		return;
 	start_run_hook(HOOK_EXIT);
 	area_unlink();
-	leave();
+	if (own_area.header->participant)
+		leave();
+	else	/* nobody waits for a bystander to be gone, nor should it wait */
+		registry_client_post(&registry, AGNOCAST_LEAVE_CMD, &nothing);
 }
