@@ -44,6 +44,7 @@ run()
 
 [ "${ONLY:-messages}" != messages ] || run messages "$BUILD/tests/integration/messages"
 scripts="
+	node
 	heap
 	window
 	bad_input
