@@ -12,6 +12,8 @@
 # make module     build build/module/kernel/agnocast.ko for KDIR
 # make install    what make built; DESTDIR= and PREFIX= are honoured
 # make install-dkms  the module's source, for dkms; uninstall, uninstall-dkms
+# make bench      measure against other transports   [QUICK=1] [BENCH_SECONDS=0.3]
+# make bench-docs  the tables and plots of docs/ from build/bench.json
 # make clean      remove build/
 #
 # V=1 shows commands, BUILD= is where output goes, KDIR= picks the kernel tree.
@@ -66,6 +68,16 @@ test-programs: lib
 integration: all test-programs
 	$(Q)tests/integration/native.sh
 
+bench:
+	$(Q)tools/deps.sh bench
+	$(Q)$(MAKE) lib tools examples
+	$(Q)$(MAKE) -s -C tests/bench
+	$(Q)$(MAKE) -s -C tests/bench/pipeline
+	$(Q)tests/bench/run.py $(if $(QUICK),--quick) $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS))
+
+bench-docs:
+	$(Q)tests/bench/report.py
+
 # Kbuild writes beside its sources, so it gets a copy.
 module:
 	$(Q)mkdir -p $(BUILD)/module
@@ -80,9 +92,9 @@ clean:
 	$(RM) -r $(BUILD)
 
 help:
-	@sed -n 's/^# \{0,1\}//; 3,17p' Makefile
+	@sed -n 's/^# \{0,1\}//; 3,19p' Makefile
 
-.PHONY: all bpf check clean cli demo examples help integration lib module test \
+.PHONY: all bench bench-docs bpf check clean cli demo examples help integration lib module test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

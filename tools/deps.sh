@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# deps.sh demo|test|vm - install what building and running that needs
+# deps.sh demo|test|vm|bench - install what building and running that needs
 #
 # Debian 12 packages, only those that are missing, with apt-get as root or
 # through sudo. With nothing missing it takes milliseconds and prints nothing.
@@ -64,6 +64,16 @@ vm='
 	xz-utils
 '
 
+# The peers that make bench measures against.
+bench='
+	cyclonedds-dev
+	cyclonedds-tools
+	iceoryx
+	libiceoryx-posh-dev
+	libzmq3-dev
+	python3
+'
+
 die()
 {
 	echo "deps.sh: $*" >&2
@@ -85,7 +95,8 @@ case ${1:-} in
 demo)	wanted="$build $messages $demo" ;;
 test)	wanted="$build $messages $demo $test $vm" ;;
 vm)	wanted="$build $messages $demo $vm" ;;
-*)	die 'say which: deps.sh demo|test|vm' ;;
+bench)	wanted="$build $messages $bench" ;;
+*)	die 'say which: deps.sh demo|test|vm|bench' ;;
 esac
 
 # One name a line from here on.
