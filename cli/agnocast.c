@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include <uapi/agnocast.h>
 
@@ -20,6 +21,9 @@ static const struct {
 	const char	*summary;
 } commands[] = {
 	{ "trace", cmd_trace, "show failed calls and faults as they happen, with cause and remedy" },
+	{ "doctor", cmd_doctor, "check the machine and the running processes" },
+	{ "run", cmd_run, "run a command with its heap in shared memory" },
+	{ "ls", cmd_ls, "list topics, processes and mappings" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -30,7 +34,7 @@ static void usage(FILE *to)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n`agnocast COMMAND --help` tells more, and so does its man page:\n"
-	      "agnocast-trace(8).\n"
+	      "agnocast-trace(8), agnocast-doctor(8), agnocast-run(1), agnocast-ls(1).\n"
 	      "The live view is a program of its own: agnocast-top(1).\n\n"
 	      "Exit status: that of the command; 64 wrong usage.\n", to);
 }
@@ -51,6 +55,14 @@ void command_version(void)
 {
 	puts("agnocast " AGNOCAST_VERSION);
 	exit(EX_OK);
+}
+
+uint64_t command_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 const char *command_registry(void)
