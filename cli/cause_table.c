@@ -102,6 +102,11 @@ static bool is_reservation(const struct cause_case *failed)
 	       failure->vma_end <= failed->machine->window_base + failed->machine->window_bytes;
 }
 
+static bool is_vma_known(const struct cause_case *failed)
+{
+	return failed->failure->vma_end;
+}
+
 static bool vma_has_file(const struct cause_case *failed)
 {
 	return failed->failure->vma_end && failed->failure->vma_name[0];
@@ -352,9 +357,12 @@ static const struct cause_row table[] = {
 	  "is the library loaded twice (two versions, dlmopen), or statically as well?" },
 	{ "file-in-the-way", MMAP, EEXIST, 0, vma_has_file,
 	  "{vma} is in the way of {range}", OTHER_BASE },
-	{ "memory-in-the-way", MMAP, EEXIST, 0, NULL,
+	{ "memory-in-the-way", MMAP, EEXIST, 0, is_vma_known,
 	  "{vma} is in the way of {range}: a library with fixed addresses (JIT, GPU)",
 	  OTHER_BASE },
+	{ "in-the-way", MMAP, EEXIST, 0, NULL,
+	  "another mapping is in the way of {range}; the process ended before it could be named",
+	  "strace -e trace=mmap shows who made it; or " OTHER_BASE },
 	{ "may-not-lock", MMAP, EPERM, 0, wants_lock,
 	  "MAP_LOCKED without the right to lock memory (RLIMIT_MEMLOCK is 0)",
 	  "ulimit -l unlimited, or LimitMEMLOCK=infinity" },

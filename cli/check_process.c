@@ -198,26 +198,29 @@ static int is_other(uint32_t pid, const char *ns)
 	return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
 }
 
+static const struct {
+	const char	*path, *says, *remedy;
+} namespaces[] = {
+	{ "ns/ipc", "in another IPC namespace: it has other topics",
+	  "containers: --ipc=host, or one IPC namespace for all" },
+	{ "root/dev/shm", "with another /dev/shm: its memory can't be opened by name",
+	  "containers: share /dev/shm (--ipc=host does)" },
+	{ "ns/pid", "in another pid namespace: it calls the same processes by other numbers",
+	  NULL },
+};
+
+/* Members, or the one that was asked for, member or not. */
 void check_namespaces(struct doctor *doctor)
 {
-	static const struct {
-		const char	*path, *says, *remedy;
-	} kinds[] = {
-		{ "ns/ipc", "in another IPC namespace: it sees other topics",
-		  "containers: --ipc=host, or one IPC namespace for all" },
-		{ "root/dev/shm", "with another /dev/shm: its memory can't be opened by name",
-		  "containers: share /dev/shm (--ipc=host does)" },
-		{ "ns/pid", "in another pid namespace: it calls the same processes by other numbers",
-		  NULL },
-	};
+	size_t count = doctor->pid ? 1 : doctor->model.processes_count;
 	unsigned int unknown = 0, said = 0;
 
-	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+	for (size_t kind = 0; kind < sizeof(namespaces) / sizeof(namespaces[0]); kind++) {
 		struct list list = { "", 0 };
 
-		for (size_t i = 0; i < doctor->model.processes_count; i++) {
-			uint32_t pid = doctor->model.processes[i].pid;
-			int other = is_asked(doctor, pid) ? is_other(pid, kinds[kind].path) : 0;
+		for (size_t i = 0; i < count; i++) {
+			uint32_t pid = doctor->pid ? doctor->pid : doctor->model.processes[i].pid;
+			int other = is_other(pid, namespaces[kind].path);
 
 			if (other > 0)
 				add_pid(&list, pid);
@@ -226,8 +229,8 @@ void check_namespaces(struct doctor *doctor)
 		if (!list.count)
 			continue;
 		said++;
-		doctor_say(doctor, kinds[kind].remedy ? LEVEL_WARN : LEVEL_OK, kinds[kind].remedy,
-			   "pid%s %s", list.text, kinds[kind].says);
+		doctor_say(doctor, namespaces[kind].remedy ? LEVEL_WARN : LEVEL_OK,
+			   namespaces[kind].remedy, "pid%s %s", list.text, namespaces[kind].says);
 	}
 	if (!said && unknown)
 		doctor_say(doctor, LEVEL_SKIP, "run as root", "processes of other users can't be "
@@ -321,7 +324,7 @@ static bool has_joined(uint32_t pid)
 	return joined;
 }
 
-/* Loaded, but without a session: no MEMPOOL_SIZE, a wrong registry, or too late. */
+/* In this IPC namespace: loaded, but without a session: no MEMPOOL_SIZE, a wrong registry, or too late. */
 void check_preload(struct doctor *doctor)
 {
 	DIR *proc = opendir("/proc");
@@ -331,7 +334,8 @@ void check_preload(struct doctor *doctor)
 	while (proc && (entry = readdir(proc))) {
 		uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
 
-		if (pid && is_asked(doctor, pid) && !member(doctor, pid) && has_library(pid))
+		if (pid && is_asked(doctor, pid) && !member(doctor, pid) &&
+		    is_other(pid, "ns/ipc") <= 0 && has_library(pid))
 			add_pid(has_joined(pid) ? &elsewhere : &list, pid);
 	}
 	if (proc)

@@ -328,6 +328,18 @@ static int open_tracer(void)
 	return 0;
 }
 
+/* From here on all is seen. */
+static void print_start(void)
+{
+	if (trace.json)
+		printf("{\"schema\":1,\"tool\":\"agnocast-trace\",\"start\":true,\"version\":\""
+		       AGNOCAST_VERSION "\",\"time\":%llu}\n",
+		       (unsigned long long)clock_ns(CLOCK_REALTIME));
+	else
+		trace_line_header(stdout);
+	fflush(stdout);
+}
+
 static void print_end(void)
 {
 	uint64_t lost = tracer_lost(trace.tracer);
@@ -364,10 +376,8 @@ static int run(void)
 	ret = open_tracer();
 	if (ret)
 		return ret;		/* a command that waits sees the pipe close, and ends */
-	if (!trace.json)
-		trace_line_header(stdout);
-	fflush(stdout);
 	trace.start_ns = clock_ns(CLOCK_MONOTONIC);
+	print_start();
 	if (trace.command) {
 		tracer_want(trace.tracer, (uint32_t)trace.child);
 		if (write(go, "", 1) != 1)

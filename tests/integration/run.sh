@@ -58,6 +58,7 @@ scripts="
 	install
 	top
 	trace
+	doctor
 	demo
 "
 for script in $scripts; do

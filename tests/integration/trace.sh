@@ -102,7 +102,7 @@ test_usage()
 
 test_can_trace()
 {
-	"$agnocast" trace -d 0.1 >"$dir/out" 2>"$dir/err"
+	"$agnocast" trace -p $$ -d 0.1 >"$dir/out" 2>"$dir/err"
 	local status=$?
 	[ $status -eq 0 ] && return
 	# Where this machine lets nobody, there is nothing more to test.
@@ -133,8 +133,8 @@ test_counts()
 	is children_are_traced "$(jq -c 'select(.cause == "stale-area" and .comm == "trace_victim") | .fault' "$dir/trace")" true
 	is end_is_said "$(tail -n 1 "$dir/trace" | jq -c '[.end, .events, .faults, .lost]')" "[true,94,43,0]"
 	trace -c /no/such/command
-	is command_not_found "$status $(wc -l <"$dir/trace")" "127 1"
-	trace -d 0.1
+	is command_not_found "$status $(wc -l <"$dir/trace")" "127 2"
+	trace -p $$ -d 0.1
 	is nothing_is_no_fault "$status" 0
 }
 
@@ -148,9 +148,15 @@ test_text()
 	is text_counts "$(cat "$dir/err")" "1 events, 1 faults, 0 lost"
 }
 
+doctor_of_ebpf() { "$agnocast" doctor -j | jq -r '.checks[] | select(.check == "eBPF") | .text'; }
+
 test_causes()
 {
-	victim mmap_in_the_way_of_a_file file-in-the-way "r--p \(trace_victim\) is in the way of ${at#0x}\+16G" "$fail" file $at
+	case $(doctor_of_ebpf) in
+	*"all mappings"*) victim mmap_in_the_way_of_a_file file-in-the-way "r--p \(trace_victim\) is in the way of ${at#0x}\+16G" "$fail" file $at ;;
+	# Before 6.7 only what lies at the ends is found in time.
+	*) victim mmap_in_the_way_of_something in-the-way "in the way of ${at#0x}\+16G" "$fail" file $at ;;
+	esac
 	victim mmap_twice mapped-twice 'agnocast@' "$fail" twice $at
 	victim mmap_access read-only-file 'writable mapping of agnocast@' "$fail" access $at
 	victim mmap_write_only write-only-file 'not open for reading' "$fail" write_only $at
@@ -228,7 +234,7 @@ test_message()
 	explained -t '/hel*'
 	is fault_names_the_owner "$(jq -r 'select(.fault) | .owner, .owner_pid, .topic, .error' "$dir/trace" | xargs)" "hello_talker $talker /hello SIGSEGV"
 	trace -t /other -c "$BUILD/tests/integration/trace_writer" /hello
-	is other_topic_does_not "$status $(wc -l <"$dir/trace")" "0 1"
+	is other_topic_does_not "$status $(wc -l <"$dir/trace")" "0 2"
 	kill $talker
 	wait $talker 2>/dev/null
 	trace -a -c "$BUILD/examples/hello_talker" --help
@@ -261,12 +267,11 @@ test_pid()
 	local pid=$! tracer
 	"$agnocast" trace -j -p "$pid,1" >"$dir/trace" 2>"$dir/err" &
 	tracer=$!
-	until_true 10 grep -q agnocast "/proc/$tracer/comm"
-	sleep 1
+	until_true 30 grep -q '"start":true' "$dir/trace"
 	"$fail" no_queue
 	echo >"$dir/go"
 	wait $pid
-	until_true 10 grep -q fault "$dir/trace"
+	until_true 30 grep -q '"fault":true' "$dir/trace"
 	kill -INT $tracer
 	wait $tracer
 	is pid_ends_with_a_signal "$?" 1
@@ -282,16 +287,26 @@ test_without()
 	unshare -m sh -c "mount -t tmpfs tmpfs /sys/kernel/btf && exec '$agnocast' trace -d 1" >"$dir/out" 2>"$dir/err"
 	is without_btf_status "$?" 69
 	check without_btf_says_why "$(cat "$dir/err")" grep -q 'no BTF' "$dir/err"
-	"$agnocast" trace -d 0.2 --registry /no/registry >"$dir/out" 2>"$dir/err"
+	"$agnocast" trace -p $$ -d 0.2 --registry /no/registry >"$dir/out" 2>"$dir/err"
 	is without_registry_status "$?" 0
 	check without_registry_says_so "$(cat "$dir/err")" grep -q 'default window' "$dir/err"
 	"$agnocast" trace -a -c sh -c "for i in 1 2 3 4 5; do $fail left_over; done" 2>"$dir/err" | head -n 1 >"$dir/out"
 	is reader_gone "${PIPESTATUS[0]}" 1
 }
 
+at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
+if [ -n "${AGNOCAST_VM:-}" ] && [ "${TRACE_IN_VM:-no}" != all ]; then
+	# What depends on the kernel and on the module; the rest is the same natively.
+	unset AGNOCAST_REGISTRY
+	test_can_trace
+	test_counts
+	test_causes
+	test_message
+	summary
+	exit
+fi
 start_daemon registry
 export AGNOCAST_REGISTRY=$dir/registry
-at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
 test_usage
 test_can_trace
 test_counts

@@ -81,6 +81,7 @@ static const struct state states[] = {
 	  .vma_end = WINDOW + 4096, .vma_flags = 5, .vma_name = "libgreedy.so" },
 	{ "memory-in-the-way", "fixed addresses", AGNOCAST_CALL_MMAP, EEXIST, .vma_start = WINDOW,
 	  .vma_end = WINDOW + 4096, .vma_flags = 3 },
+	{ "in-the-way", "before it could be named", AGNOCAST_CALL_MMAP, EEXIST },
 	{ "may-not-lock", "MAP_LOCKED", AGNOCAST_CALL_MMAP, EPERM, .flags = 0x2000 | NOREPLACE },
 	{ "mlockall", "8M may be", AGNOCAST_CALL_MMAP, EAGAIN, .locks_future = 1 },
 	{ "lock-limit", "8M (RLIMIT_MEMLOCK)", AGNOCAST_CALL_MMAP, EAGAIN },

@@ -1,0 +1,348 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# doctor.sh - agnocast doctor, run and ls
+#
+# Wants $BUILD (build/). As root, in namespaces of its own, so that /dev/shm and
+# the queues can be made small, full and dirty. Prints `ok`, `not ok`, `skip`
+# lines, then `N passed, N failed, N skipped`; status 1 on failure.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+export BUILD=${BUILD:-$root/build}
+
+if [ "$(id -u)" != 0 ]; then
+	echo "skip doctor: needs root for namespaces of its own"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 0
+fi
+if [ -n "${AGNOCAST_VM:-}" ]; then
+	echo "skip doctor: the same natively"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 0
+fi
+if [ -z "${DOCTOR_INSIDE:-}" ]; then
+	DOCTOR_INSIDE=1 exec unshare -m -i "$0" "$@"
+fi
+mount --make-rprivate /
+mount -t tmpfs -o mode=1777,size=512M tmpfs /dev/shm || exit 1
+mkdir -p /dev/mqueue
+mount -t mqueue none /dev/mqueue || exit 1
+ulimit -c 0
+
+agnocast=$BUILD/cli/agnocast
+victim=$BUILD/tests/integration/top_victim
+hello=$BUILD/examples/hello_talker
+dir=$(mktemp -d)
+chmod 755 "$dir"
+processes=()
+unset AGNOCAST_REGISTRY MEMPOOL_SIZE LD_PRELOAD
+. "$here/checks.sh"
+
+finish()
+{
+	for pid in "${processes[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$dir"
+}
+trap finish EXIT
+
+# start_daemon NAME - listens on $dir/NAME; its pid is $daemon
+start_daemon()
+{
+	"$BUILD/tools/agnocastd" --socket "$dir/$1" 2>"$dir/$1.log" &
+	daemon=$!
+	processes+=($daemon)
+	until_true 5 test -S "$dir/$1"
+}
+
+# start NAME COMMAND... - back when it said something; its pid is $started
+start()
+{
+	local name=$1
+	shift
+	"$@" <"$dir/never" >"$dir/$name.out" 2>&1 &
+	started=$!
+	processes+=($started)
+	until_true 10 test -s "$dir/$name.out" || cat "$dir/$name.out"
+}
+
+# doctor [OPTION...] - JSON in $dir/json, its status in $status
+doctor()
+{
+	"$agnocast" doctor -j "$@" >"$dir/json" 2>"$dir/err"
+	status=$?
+}
+
+# says NAME CHECK LEVEL WORDS
+says()
+{
+	check "$1" "$(jq -c ".checks[] | select(.check == \"$2\")" "$dir/json")" jq -e --arg words "$4" \
+		"[.checks[] | select(.check == \"$2\" and .level == \"$3\") | .text | test(\$words)] | any" "$dir/json"
+}
+
+# remedy NAME CHECK WORDS
+remedy()
+{
+	check "$1" "$(jq -c ".checks[] | select(.check == \"$2\")" "$dir/json")" jq -e --arg words "$3" \
+		"[.checks[] | select(.check == \"$2\") | .do | test(\$words)] | any" "$dir/json"
+}
+
+status_of() { "$@" >"$dir/out" 2>"$dir/err" </dev/null; echo $?; }
+
+test_usage()
+{
+	local command wrong
+	for command in doctor run ls; do
+		is "${command}_help" "$(status_of "$agnocast" $command --help)" 0
+		check "${command}_help_is_complete" "no exit status in it" grep -q 'Exit status' "$dir/out"
+		is "${command}_version" "$(status_of "$agnocast" $command -V)" 0
+		is "${command}_refuses_an_option" "$(status_of "$agnocast" $command --nothing)" 64
+	done
+	for wrong in -p0 -px -p1,2 --explain=nonsense word; do
+		is "doctor_refuses_$wrong" "$(status_of "$agnocast" doctor "$wrong")" 64
+	done
+	is ls_refuses_a_word "$(status_of "$agnocast" ls nonsense)" 64
+	is run_wants_a_command "$(status_of "$agnocast" run)" 64
+	is run_refuses_a_size "$(status_of "$agnocast" run -m 3x true)" 64
+	check run_names_the_size "$(cat "$dir/err")" grep -q 'MEMPOOL_SIZE="3x"' "$dir/err"
+}
+
+test_explain()
+{
+	is explain_errno "$(status_of "$agnocast" doctor --explain enomem)" 0
+	check explain_errno_has_its_causes "$(cat "$dir/out")" grep -q 'vm.max_map_count' "$dir/out"
+	"$agnocast" doctor --explain mmap -j >"$dir/json"
+	is explain_call_is_of_that_call "$(jq -r '[.causes[].call] | unique[]' "$dir/json")" mmap
+	check explain_call_has_many "$(cat "$dir/json")" jq -e '.causes | length > 20' "$dir/json"
+	is explain_number_is_a_name "$("$agnocast" doctor --explain 12)" "$("$agnocast" doctor --explain ENOMEM)"
+}
+
+test_without_registry()
+{
+	doctor
+	is no_registry_is_a_failure "$status" 2
+	says no_registry_is_said registry fail 'no registry'
+	remedy no_registry_has_a_remedy registry modprobe
+	is no_registry_for_ls "$(status_of "$agnocast" ls)" 69
+}
+
+test_healthy()
+{
+	start talker "$agnocast" run -m 16M "$hello"
+	talker=$started
+	doctor
+	is healthy_status "$status" 0
+	is healthy_says_nothing_bad "$(jq -c '[.failures, .warnings]' "$dir/json")" "[0,0]"
+	says healthy_registry registry ok 'daemon .* the same version as the tools; 1 processes, 1 topics'
+	says healthy_window 'address window' ok '180000000000\+16T is free'
+	says healthy_shm /dev/shm ok 'of 512M are used'
+	says healthy_queues 'message queues' ok '1 of 256'
+	says healthy_mappings mappings ok '1 mappings'
+	doctor -p "$talker"
+	is one_process_status "$status" 0
+	says one_process_area processes ok "pid $talker hello_talker: area 180000000000, .* 1 publishers"
+	is one_process_only "$(jq -r '[.checks[].check] | index("logind")' "$dir/json")" null
+	doctor -p $$
+	is no_member_status "$status" 2
+	says no_member_is_said processes fail "process $$ has not joined"
+	remedy no_member_remedy processes 'agnocast run'
+	doctor -p 4194303
+	says no_process_is_said processes fail 'no process 4194303'
+	"$agnocast" doctor -q >"$dir/out"
+	is quiet_is_one_line "$(wc -l <"$dir/out") $(tail -n 1 "$dir/out")" "1 0 failures, 0 warnings, 13 ok, 0 skipped"
+}
+
+test_ls()
+{
+	"$agnocast" ls >"$dir/out"
+	check ls_topics "$(cat "$dir/out")" grep -qE '^/hello +1 +0 +4 +[1-9]' "$dir/out"
+	"$agnocast" ls -l >"$dir/out"
+	check ls_endpoints "$(cat "$dir/out")" grep -qE "^  pub +$talker hello_talker +talker +depth 4 +published [0-9]+" "$dir/out"
+	"$agnocast" ls processes mappings >"$dir/out"
+	check ls_processes "$(cat "$dir/out")" grep -qE "^ *$talker hello_talker +0 +1 +0 +180000000000 +[0-9.]+[KM]? +16" "$dir/out"
+	check ls_mappings "$(cat "$dir/out")" grep -qE "^ *$talker +180000000000-180400000000 +rw-s +$talker hello_talker +own +ok" "$dir/out"
+	is ls_json "$("$agnocast" ls -j | jq -c '[.topics[0].topic, .procs[0].comm, .maps[0].perm]')" '["/hello","hello_talker","rw-s"]'
+	is ls_json_of_one "$("$agnocast" ls -j topics | jq -c '[has("topics"), has("maps")]')" '[true,false]'
+}
+
+test_sick_processes()
+{
+	local hear
+	read -ra said <"$dir/talk.out"
+	mkfifo "$dir/line"
+	"$victim" hear "$AGNOCAST_REGISTRY" "${said[@]:1}" <"$dir/line" >"$dir/hear.out" 2>&1 &
+	hear=$!
+	processes+=($hear)
+	exec 8>"$dir/line"
+	until_true 10 test -s "$dir/hear.out"
+	echo >&8		# now it refuses what it has mapped
+	until_true 5 sh -c "'$agnocast' ls mappings | grep -q EEXIST"
+	doctor
+	is refused_status "$status" 2
+	says refused_names_who_and_what mappings fail "pid $hear top_victim .*pid ${said[1]}'s memory"
+	remedy refused_remedy mappings 'window'
+	kill "$hear"
+	wait "$hear" 2>/dev/null
+	start limited sh -c "ulimit -n 32; exec '$agnocast' run -m 16M '$hello'"
+	limited=$started
+	prlimit --pid "$limited" --as=100000000000000
+	prlimit --pid "$limited" --nofile=6
+	doctor -p "$limited"
+	is limits_status "$status" 1
+	says limit_of_addresses limits warn "pid $limited hello_talker: RLIMIT_AS is"
+	says limit_of_descriptors limits warn "pid $limited hello_talker: [0-9]+ of 6 descriptors"
+	kill "$limited"
+	wait "$limited" 2>/dev/null
+	start island unshare -m sh -c "mount -t tmpfs tmpfs /dev/shm; exec '$agnocast' run -m 16M '$hello'"
+	doctor -p "$started"
+	says another_shm namespaces warn "pid $started with another /dev/shm"
+	kill "$started"
+	wait "$started" 2>/dev/null
+	start foreigner unshare -i "$agnocast" run -m 16M "$hello"
+	doctor -p "$started"
+	says another_ipc_namespace namespaces warn "pid $started in another IPC namespace"
+	kill "$started"
+	wait "$started" 2>/dev/null
+	start lost env LD_PRELOAD="$BUILD/lib/libagnocast.so" sh -c 'echo ready; read x'
+	doctor
+	says preloaded_but_not_joined preload warn "pid.* $started .*has not joined|pid.* $started loaded"
+	kill "$started"
+	wait "$started" 2>/dev/null
+}
+
+test_sick_machine()
+{
+	mount -t tmpfs -o mode=1777,size=8M tmpfs /dev/shm
+	doctor
+	is small_shm_status "$status" 1
+	says small_shm /dev/shm warn '8M in all, the MEMPOOL_SIZEs of those that run are 17M|8M in all'
+	head -c 9M /dev/zero >/dev/shm/filling 2>/dev/null
+	doctor
+	is full_shm_status "$status" 2
+	says full_shm /dev/shm fail '8M of 8M'
+	remedy full_shm_remedy /dev/shm 'remount,size='
+	umount /dev/shm
+	"$BUILD/tests/integration/trace_victim" queues_max
+	doctor
+	says many_queues 'message queues' warn '256 of 256'
+	remedy many_queues_remedy 'message queues' 'queues_max'
+	rm /dev/mqueue/other.*
+	mount -o bind,ro /dev/shm /dev/shm
+	doctor
+	says read_only_shm /dev/shm fail read-only
+	umount /dev/shm
+	sh -c "ulimit -v 200000; exec '$agnocast' doctor -j" >"$dir/json" 2>"$dir/err"
+	says window_over_the_limit 'address window' warn "can't be had here"
+}
+
+# names - what there is, in one line
+names() { ls /dev/shm /dev/mqueue | grep @ | sort | xargs; }
+
+test_clean()
+{
+	local before dead other live
+	live=$talker
+	# A member of another registry that lives; one of a registry that died with its member.
+	start_daemon other
+	AGNOCAST_REGISTRY=$dir/other start stranger "$agnocast" run -m 16M "$hello"
+	other=$started
+	start_daemon doomed
+	AGNOCAST_REGISTRY=$dir/doomed start dead "$agnocast" run -m 16M "$hello"
+	dead=$started
+	kill -KILL $daemon
+	wait $daemon 2>/dev/null
+	doctor
+	says nothing_is_left_while_all_live 'left objects' ok 'none \([0-9]+ of processes that live\)'
+	kill -KILL "$dead"
+	wait "$dead" 2>/dev/null
+	# A dead one that wrote no header, names that are none of ours, a queue alone, a link.
+	: >/dev/shm/agnocast@4194303
+	: >/dev/shm/agnocast@12x
+	: >/dev/shm/agnocast@007
+	ln -s /etc/passwd /dev/shm/agnocast@4194302
+	python3 -c "import ctypes; ctypes.CDLL('libc.so.6').mq_open(b'/new_publisher@4194301', 66, 0o600, None)"
+	before=$(names)
+	doctor
+	is left_status "$status" 1
+	says left_is_said 'left objects' warn '3 objects of dead processes'
+	is asked_and_refused "$(echo n | "$agnocast" doctor --clean >"$dir/out" 2>"$dir/err"; echo $?) $(names)" "1 $before"
+	check asked_with_a_list "$(cat "$dir/err")" grep -q "/agnocast@$dead: " "$dir/err"
+	# A cleaner at the same work holds the lock.
+	exec 9<"/dev/shm/agnocast@$dead"
+	flock 9
+	"$agnocast" doctor --clean -y -j >"$dir/json"
+	is locked_status "$?" 1
+	is locked_is_kept "$(jq -c "[.objects[] | select(.pid == $dead) | .removed, .reason]" "$dir/json")" '[false,"another process is cleaning it"]'
+	exec 9<&-
+	# Another user can prove nothing, and removes nothing.
+	before=$(names)
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$agnocast" doctor --clean -y >"$dir/out" 2>"$dir/err"
+	is nobody_removes_nothing "$(names)" "$before"
+	"$agnocast" doctor --clean -y >"$dir/out" 2>"$dir/err"
+	is clean_status "$?" 1		# the link is kept
+	is clean_removes_the_dead_only "$(names)" "$(printf '%s\n' agnocast@12x agnocast@007 agnocast@4194302 \
+		"agnocast@$live" "agnocast@$other" "agnocast@$talk" "new_publisher@$live" "new_publisher@$other" | sort | xargs)"
+	check live_ones_go_on "ended" kill -0 "$live" "$other" "$talk"
+	rm /dev/shm/agnocast@4194302
+	is clean_again_has_nothing "$(status_of "$agnocast" doctor --clean -y)" 0
+	# Without any registry what is open stays, too.
+	AGNOCAST_REGISTRY=$dir/none "$agnocast" doctor --clean -y >"$dir/out" 2>"$dir/err"
+	check clean_without_registry_keeps_the_living "$(names)" test -e "/dev/shm/agnocast@$live" -a -e "/dev/shm/agnocast@$other"
+	kill "$other"
+	wait "$other" 2>/dev/null
+}
+
+test_run()
+{
+	local registry=$AGNOCAST_REGISTRY
+	is run_sets_the_environment "$("$agnocast" run sh -c 'echo $LD_PRELOAD $MEMPOOL_SIZE')" "$(realpath "$BUILD/lib/libagnocast.so") 64M"
+	is run_keeps_what_is_set "$(MEMPOOL_SIZE=16M LD_PRELOAD=libm.so.6 "$agnocast" run sh -c 'echo ${LD_PRELOAD##*:} $MEMPOOL_SIZE')" "libm.so.6 16M"
+	is run_becomes_the_command "$(sh -c "echo \$\$; exec '$agnocast' run sh -c 'echo \$\$'" | uniq | wc -l)" 1
+	is run_passes_the_status_on "$(status_of "$agnocast" run sh -c 'exit 7')" 7
+	is run_finds_no_command "$(status_of "$agnocast" run /no/such)" 127
+	is run_cannot_run_it "$(status_of "$agnocast" run /etc/passwd)" 126
+	is run_wants_the_registry_it_is_told "$(status_of "$agnocast" run --registry "$dir/none" true)" 69
+	is run_wants_its_library "$(status_of "$agnocast" run --lib /no/lib.so true)" 69
+	unset AGNOCAST_REGISTRY
+	# Nothing at the default places: else it is used, which is right as well.
+	if [ -e /dev/agnocast ] || [ -e /run/agnocast/agnocastd.sock ]; then
+		skip run_starts_a_registry "there is one"
+		export AGNOCAST_REGISTRY=$registry
+		return
+	fi
+	is run_starts_a_registry "$("$agnocast" run sh -c "'$agnocast' ls processes | grep -c ' sh '")" 1
+	is run_passes_the_status_on_with_a_registry "$(status_of "$agnocast" run sh -c 'exit 7')" 7
+	is run_says_which_signal "$(status_of "$agnocast" run sh -c 'kill -KILL $$')" 137
+	is run_finds_no_command_with_a_registry "$(status_of "$agnocast" run /no/such)" 127
+	"$agnocast" run sh -c 'echo $AGNOCAST_REGISTRY >'"$dir"'/where; exec sleep 100' &
+	local pid=$!
+	until_true 10 test -s "$dir/where"
+	check run_has_a_socket "$(cat "$dir/where")" test -S "$(cat "$dir/where")"
+	kill -TERM $pid
+	wait $pid
+	is run_passes_a_signal_on "$?" 143
+	check run_leaves_nothing "$(cat "$dir/where")" test ! -e "$(dirname "$(cat "$dir/where")")"
+	is run_leaves_no_memory "$(names | tr ' ' '\n' | grep -c "agnocast@$pid")" 0
+	export AGNOCAST_REGISTRY=$registry
+}
+
+mkfifo "$dir/never"
+exec {never}<>"$dir/never"
+test_usage
+test_explain
+test_without_registry
+start_daemon registry
+export AGNOCAST_REGISTRY=$dir/registry
+test_healthy
+test_ls
+start talk "$victim" talk "$AGNOCAST_REGISTRY"
+talk=$started
+test_sick_processes
+test_sick_machine
+test_clean
+test_run
+summary
