@@ -275,7 +275,7 @@ void check_mappings(struct doctor *doctor)
 	size_t looked_at = 0;
 	unsigned int before = doctor->count[LEVEL_FAIL];
 
-	source_proc_permissions(&doctor->model);
+	source_proc_permissions(&doctor->model, NULL);
 	for (size_t i = 0; i < doctor->model.mappings_count; i++) {
 		const struct mapping_row *mapping = &doctor->model.mappings[i];
 

@@ -205,7 +205,7 @@ int cmd_ls(int argc, char **argv)
 	model.time_ns = command_clock_ns();
 	ret = source_registry_fill(&source, &model);
 	model_finish(&model, NULL);
-	source_proc_permissions(&model);
+	source_proc_permissions(&model, NULL);
 	if (ret)
 		fprintf(stderr, "agnocast ls: %s\n", model.registry_why);
 	else if (json)
