@@ -209,7 +209,7 @@ int cmd_ls(int argc, char **argv)
 	if (ret)
 		fprintf(stderr, "agnocast ls: %s\n", model.registry_why);
 	else if (json)
-		view_json(stdout, &model, views);
+		view_json(stdout, &model, views, NULL);
 	else
 		list(&model, views, with_endpoints);
 	source_registry_close(&source);
