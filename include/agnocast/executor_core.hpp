@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * executor.hpp - calls callbacks for subscriptions and timers, on one thread or more
- *
- *	agnocast::MultiThreadedExecutor executor(4);
- *	executor.add_node(node);
- *	executor.spin();
+ * executor_core.hpp - whose callback is next, and who waits for it
  *
  * Fair: whatever is ready waits in one queue, and who has had its turn goes to
  * the end, so that a busy subscription starves nobody. One thread at a time
  * sleeps, for all; nothing polls.
  */
-#ifndef AGNOCAST_EXECUTOR_HPP
-#define AGNOCAST_EXECUTOR_HPP
+#ifndef AGNOCAST_EXECUTOR_CORE_HPP
+#define AGNOCAST_EXECUTOR_CORE_HPP
 
 #include <agnocast/context.hpp>
 #include <agnocast/endpoint.hpp>
@@ -24,11 +20,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -399,4 +393,4 @@ private:
 
 } // namespace agnocast
 
-#endif // AGNOCAST_EXECUTOR_HPP
+#endif // AGNOCAST_EXECUTOR_CORE_HPP
