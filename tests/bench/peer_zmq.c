@@ -19,6 +19,7 @@ struct reader {
 	int	flags;
 };
 
+static const int unlimited;
 static void *context;
 static zmq_msg_t loan;	/* one at a time */
 
@@ -47,6 +48,8 @@ void *peer_publisher(const char *topic)
 {
 	void *socket = zmq_socket(context, ZMQ_PUB);
 
+	/* PUB drops what is beyond: the window alone limits what is on its way. */
+	zmq_setsockopt(socket, ZMQ_SNDHWM, &unlimited, sizeof(unlimited));
 	if (zmq_bind(socket, address(topic)))
 		die("zmq_bind %s: %s", address(topic), zmq_strerror(errno));
 	return socket;
@@ -60,6 +63,7 @@ void *peer_subscription(const char *topic, enum how how)
 		unsupported("this way to wait");
 	r->flags = how == HOW_POLL ? ZMQ_DONTWAIT : 0;
 	r->socket = zmq_socket(context, ZMQ_SUB);
+	zmq_setsockopt(r->socket, ZMQ_RCVHWM, &unlimited, sizeof(unlimited));
 	zmq_setsockopt(r->socket, ZMQ_SUBSCRIBE, "", 0);
 	if (zmq_connect(r->socket, address(topic)))
 		die("zmq_connect %s: %s", address(topic), zmq_strerror(errno));

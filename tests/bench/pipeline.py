@@ -54,7 +54,9 @@ def figures(run):
     everybody = [p for role in run.values() for p in role]
     return {'mean': viewer['mean_ms'], 'p50': viewer['p50_ms'], 'p99': viewer['p99_ms'],
             'worst': viewer['worst_ms'], 'clouds': viewer['clouds'],
-            'cpu': sum(p['cpu_ms'] for p in everybody) / clouds,
+            'cpu': sum(p['user_ms'] + p['system_ms'] for p in everybody) / clouds,
+            'faults': sum(p['faults'] for p in everybody) / clouds,
+            'roles': {role: list(p[0].values())[1:4] for role, p in run.items()},
             'memory': sum(p['pss_mb'] for p in everybody)}
 
 
@@ -79,6 +81,6 @@ def measure(machine, peers, quick):
         known = [r for r in entry['runs'] if r]
         keys = known[0].keys() if known else []
         entry['each'] = {k: [r[k] if r else None for r in entry['runs']] for k in keys}
-        entry['median'] = {k: statistics.median([r[k] for r in known]) for k in keys}
+        entry['median'] = {k: statistics.median([r[k] for r in known]) for k in keys if k != 'roles'}
         entry['clouds'] = sum(r['clouds'] for r in known)
     return [e for e in results.values() if e['median']]

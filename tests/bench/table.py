@@ -204,10 +204,10 @@ def throughput_table(document):
     for hows, way in ((('poll',), 'spinning'), (('sleep',), 'sleeping')):
         for label, row in rows_by_size(document, 'throughput', 'per_s', hows).items():
             entry = find(document, 'throughput', label, hows[0])
-            low, high = entry['spread']['per_s']
+            low, high = entry['spread'].get('per_s', [None, None]) if entry else [None, None]
             body.append([label, way] +
                         [number(row[s] / 1e6) if row.get(s) else '.' for s in sizes] +
-                        [f'{number(low / 1e6)} .. {number(high / 1e6)}',
+                        [f'{number(low / 1e6)} .. {number(high / 1e6)}' if low else 'failed',
                          number(entry['median'].get('calls')), number(entry['median'].get('cpu_us'))])
     return ['million/s', 'reader'] + [UNITS[s] for s in sizes] + ['spread 64 B', 'calls', 'CPU us'], body
 

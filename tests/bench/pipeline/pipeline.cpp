@@ -103,15 +103,16 @@ int64_t stamp_of(const cloud &c)
 }
 
 struct usage {
-	double cpu_ms = 0;
+	double user_ms = 0, system_ms = 0;
+	long faults = 0;
 
 	static usage now()
 	{
 		rusage r;
 
 		getrusage(RUSAGE_SELF, &r);
-		return {(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1e3 +
-			(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e3};
+		return {r.ru_utime.tv_sec * 1e3 + r.ru_utime.tv_usec / 1e3,
+			r.ru_stime.tv_sec * 1e3 + r.ru_stime.tv_usec / 1e3, r.ru_minflt};
 	}
 };
 
@@ -138,8 +139,11 @@ std::unique_ptr<cloud> make_cloud(uint64_t turn, const arguments &a, const std::
 
 void report(const arguments &a, const usage &from, const std::string &more = "")
 {
-	printf("{\"role\":\"%s\",\"cpu_ms\":%.3f,\"pss_mb\":%.3f%s}\n", a.role.c_str(),
-	       usage::now().cpu_ms - from.cpu_ms, pss_mb(), more.c_str());
+	const usage to = usage::now();
+
+	printf("{\"role\":\"%s\",\"user_ms\":%.3f,\"system_ms\":%.3f,\"faults\":%ld,\"pss_mb\":%.3f%s}\n",
+	       a.role.c_str(), to.user_ms - from.user_ms, to.system_ms - from.system_ms,
+	       to.faults - from.faults, pss_mb(), more.c_str());
 }
 
 void drive(const arguments &a)
