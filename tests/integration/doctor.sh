@@ -111,6 +111,38 @@ test_usage()
 	check run_names_the_size "$(cat "$dir/err")" grep -q 'MEMPOOL_SIZE="3x"' "$dir/err"
 }
 
+# Each option that --help names is in the man page and in both completions.
+test_documents()
+{
+	local command option page
+	for command in trace doctor run ls; do
+		page=$(ls "$root"/docs/man/agnocast-$command.[18])
+		for option in $("$agnocast" $command --help | grep -oE -- '--[a-z]+' | sort -u); do
+			case $option in --help | --version) continue ;; esac
+			check "man_${command}_has_$option" "not in $page" grep -qF -- "${option//-/\\-}" "$page"
+			check "completions_have_$command$option" "missing" sh -c "grep -qe '$option' '$root/tools/completion/agnocast.bash' && grep -qe '$option' '$root/tools/completion/_agnocast'"
+		done
+		check "man_${command}_has_the_exit_status" "$page" grep -q '^.SH EXIT STATUS' "$page"
+	done
+}
+
+# completed WORD... - what bash would offer for the last of these words
+completed()
+{
+	bash -c '. "$0"; PATH=$(dirname "$1"):$PATH; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _agnocast
+		echo "${COMPREPLY[@]}"' "$root/tools/completion/agnocast.bash" "$agnocast" "$@"
+}
+
+test_completion()
+{
+	is completes_commands "$(completed agnocast t)" trace
+	is completes_options "$(completed agnocast trace --ho)" --hold
+	is completes_errors "$(completed agnocast doctor --explain SIGB)" SIGBUS
+	is completes_topics "$(completed agnocast trace -t /hel)" /hello
+	is completes_pids "$(completed agnocast doctor -p "$talker")" "$talker"
+	is completes_lists "$(completed agnocast ls pro)" processes
+}
+
 test_explain()
 {
 	is explain_errno "$(status_of "$agnocast" doctor --explain enomem)" 0
@@ -333,12 +365,14 @@ test_run()
 mkfifo "$dir/never"
 exec {never}<>"$dir/never"
 test_usage
+test_documents
 test_explain
 test_without_registry
 start_daemon registry
 export AGNOCAST_REGISTRY=$dir/registry
 test_healthy
 test_ls
+test_completion
 start talk "$victim" talk "$AGNOCAST_REGISTRY"
 talk=$started
 test_sick_processes

@@ -42,6 +42,9 @@ INSTALL_AS = \
 	$(FROM)/agnocastd.socket:$(UNITDIR)/agnocastd.socket \
 	$(FROM)/sysusers.conf:$(SYSUSERSDIR)/agnocast.conf \
 	include/uapi/agnocast.h:$(INCLUDEDIR)/agnocast/uapi/agnocast.h \
+	tools/completion/agnocast.bash:$(PREFIX)/share/bash-completion/completions/agnocast \
+	tools/completion/agnocast.bash:$(PREFIX)/share/bash-completion/completions/agnocast-top \
+	tools/completion/_agnocast:$(PREFIX)/share/zsh/site-functions/_agnocast \
 	# EOL
 
 # From one directory to another, in a tree that may be moved as a whole.
