@@ -157,33 +157,54 @@ static int register_ring(struct agnocast_publisher *pub, struct agnocast_endpoin
 	return 0;
 }
 
+/*
+ * From here to the switch nothing is reclaimed: subscriptions that are with the
+ * new registry already find this publisher there before it looks for them.
+ * True: it was so before, after an attempt of which nobody knows how it ended.
+ */
+static bool go_astray(struct agnocast_publisher *pub, int *err)
+{
+	bool before;
+
+	pthread_mutex_lock(&pub->lock);
+	before = pub->stray;
+	/* The last word of the registry before: whom it lists may hold messages. */
+	*err = before || links_refresh(pub) ? 0 : -ENOMEM;
+	pub->stray = !*err;
+	pthread_mutex_unlock(&pub->lock);
+	return before;
+}
+
 int publisher_rejoin(struct agnocast_publisher *pub)
 {
 	struct agnocast_endpoint_add add = pub->add;
-	const struct agnocast_roster *roster;
-	uint64_t topic;
+	const struct agnocast_roster *roster = pub->roster;
+	uint64_t topic = pub->topic;
+	bool doubtful;
 	int ret;
 
-	if (pub->withdrawn) {
-		pub->stray = true;
-		return 0;
-	}
+	doubtful = go_astray(pub, &ret);
+	if (ret || pub->withdrawn)
+		return ret;
 	add.again = pub->generation;
 	ret = participant_register_again(AGNOCAST_PUBLISHER_ADD_CMD, &add, &roster, &topic);
-	if (ret)
+	/* In doubt find_roster() has the last word. */
+	if (doubtful || ret == -ENOTCONN)
 		return ret;
 	pthread_mutex_lock(&pub->lock);
 	pub->roster = roster;
 	pub->topic = topic;
 	pub->roster_known = false;
+	pub->stray = false;
 	pthread_mutex_unlock(&pub->lock);
-	return 0;
+	return ret;
 }
 
 /*
  * A withdrawn publisher is not registered again, but follows those who may
  * still read it. Once all who live are back, its topic's new roster names them;
- * before, the topic may vanish and come anew.
+ * before, the topic may vanish and come anew. Likewise one that may have been
+ * registered with a registry that ended at once.
  */
 static void find_roster(struct agnocast_publisher *pub)
 {
@@ -212,16 +233,17 @@ static int create(struct agnocast_publisher *pub, struct agnocast_endpoint_add *
 	if (ret)
 		return ret;
 	pub->add = *add;
-	ret = register_ring(pub, add);
-	if (ret) {
-		area_block_free(pub->block, pub->block_size);
-		return ret;
-	}
+	/* Held all along: a registry that restarts meanwhile hears of it again. */
 	participant_lock();
-	links_map(pub);
-	participant_add_publisher(pub);
+	ret = register_ring(pub, add);
+	if (!ret) {
+		links_map(pub);
+		participant_add_publisher(pub);
+	}
 	participant_unlock();
-	return 0;
+	if (ret)
+		area_block_free(pub->block, pub->block_size);
+	return ret;
 }
 
 int agnocast_publisher_create(const char *topic,
@@ -262,11 +284,14 @@ void agnocast_publisher_destroy(struct agnocast_publisher *pub)
 	if (!pub || !participant_is_alive())
 		return;
 	remove.generation = pub->generation;
+	/* Held all along: it must not be registered again in between. */
+	participant_lock();
 	registry_client_call(&registry, AGNOCAST_PUBLISHER_REMOVE_CMD, &remove);
 	pthread_mutex_lock(&pub->lock);
 	pub->withdrawn = true;
 	pub->withdrawn_ns = clock_ns();
 	pthread_mutex_unlock(&pub->lock);
+	participant_unlock();
 	participant_kick();
 	errno = saved;
 }
@@ -312,7 +337,7 @@ bool publisher_refresh(struct agnocast_publisher *pub)
 	if (links_refresh(pub))
 		doomed = reclaim(pub, batch);
 	reclaim_count(pub);
-	busy = pub->withdrawn || pub->unmapped;
+	busy = pub->withdrawn || pub->unmapped || pub->stray;
 	pthread_mutex_unlock(&pub->lock);
 	/* Not under the participant lock: the callback is the user's. */
 	if (doomed) {

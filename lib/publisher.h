@@ -62,7 +62,7 @@ struct agnocast_publisher {
 	atomic_bool told_foreign;	/* the log has heard why a message was refused */
 	bool	withdrawn;		/* destroyed by the user; readers drain */
 	uint64_t withdrawn_ns;
-	bool	stray;			/* withdrawn, and the registry was restarted since */
+	bool	stray;			/* which roster is its topic's is not known now */
 	struct agnocast_publisher *next;	/* participant lock */
 };
 

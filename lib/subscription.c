@@ -369,17 +369,18 @@ static int create(struct agnocast_subscription *sub, struct agnocast_endpoint_ad
 	add->depth = sub->depth;
 	add->flags = sub->flags & AGNOCAST_ENDPOINT_FLAGS;
 	sub->add = *add;
-	ret = register_block(sub, add);
-	if (ret)
-		return ret;
+	/* Held all along: a registry that restarts meanwhile hears of it again. */
 	participant_lock();
-	subscription_refresh(sub, &ret);
-	if (!ret && sub->flags & AGNOCAST_POLLABLE)
-		ret = descriptor_add(sub);
-	if (ret)
-		unregister(sub);
-	else
-		participant_add_subscription(sub);
+	ret = register_block(sub, add);
+	if (!ret) {
+		subscription_refresh(sub, &ret);
+		if (!ret && sub->flags & AGNOCAST_POLLABLE)
+			ret = descriptor_add(sub);
+		if (ret)
+			unregister(sub);
+		else
+			participant_add_subscription(sub);
+	}
 	participant_unlock();
 	/* Publishers of this process map us from its thread. */
 	participant_kick();

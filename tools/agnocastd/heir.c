@@ -267,4 +267,8 @@ void heirs_find(const char *path, struct world *own)
 			look_at(entry->d_name, path, own);
 	if (dir)
 		closedir(dir);
+	mutex_lock(&own->core->lock);
+	if (ledger_next_slot() > own->core->window.hint)
+		own->core->window.hint = ledger_next_slot() % own->core->window.params.areas;
+	mutex_unlock(&own->core->lock);
 }

@@ -23,7 +23,7 @@
 
 #define LEDGER_MAGIC 0x7265676465744341ULL
 
-/* The first line is { LEDGER_MAGIC, sizeof(struct line) }. */
+/* The first line is { LEDGER_MAGIC, sizeof(struct line), .slot = the one to be given next }. */
 struct line {
 	u64	session;	/* 0: free */
 	u64	generation;	/* of an endpoint; 0: the session itself */
@@ -38,6 +38,7 @@ static struct {
 	u32	lines;		/* in the file, used or free */
 	u32	*free;		/* a stack of free lines; room for all */
 	u32	free_count;
+	u32	next_slot;
 	bool	failed;		/* said so once */
 } ledger = { .fd = -1 };
 
@@ -142,6 +143,13 @@ static bool page_put(struct ledger_page *page, u64 generation, u32 line)
 	return true;
 }
 
+static bool write_first(u32 next_slot)
+{
+	struct line first = { LEDGER_MAGIC, sizeof(first), 0, 0, next_slot };
+
+	return write_line(0, &first);
+}
+
 void ledger_join(struct ledger_page *page, pid_t pid, u64 session, u32 slot)
 {
 	struct line line = { .session = session, .start = process_start(pid),
@@ -150,6 +158,13 @@ void ledger_join(struct ledger_page *page, pid_t pid, u64 session, u32 slot)
 	*page = (struct ledger_page){ .session = session, .start = line.start,
 				      .pid = pid, .slot = slot };
 	page->line = put_line(&line);
+	if (ledger.fd >= 0 && !write_first(slot + 1))
+		complain();
+}
+
+u32 ledger_next_slot(void)
+{
+	return ledger.next_slot;
 }
 
 void ledger_add(struct ledger_page *page, u64 generation)
@@ -255,9 +270,12 @@ static bool is_readable(off_t size)
 {
 	struct line first;
 
-	return size >= (off_t)sizeof(first) && size / sizeof(first) < UINT_MAX - 2048 &&
-	       pread(ledger.fd, &first, sizeof(first), 0) == sizeof(first) &&
-	       first.session == LEDGER_MAGIC && first.generation == sizeof(first);
+	if (size < (off_t)sizeof(first) || size / sizeof(first) >= UINT_MAX - 2048 ||
+	    pread(ledger.fd, &first, sizeof(first), 0) != sizeof(first) ||
+	    first.session != LEDGER_MAGIC || first.generation != sizeof(first))
+		return false;
+	ledger.next_slot = first.slot;
+	return true;
 }
 
 /* All lines but the first; *@count of them. NULL: none. */
@@ -322,7 +340,6 @@ static void take_lines(const struct old_line *old, u32 count,
 
 void ledger_read(void (*take)(struct ledger_page *page))
 {
-	struct line first = { LEDGER_MAGIC, sizeof(first), 0, 0, 0 };
 	struct old_line *old;
 	u32 count = 0, i, n;
 
@@ -331,7 +348,7 @@ void ledger_read(void (*take)(struct ledger_page *page))
 	old = read_lines(&count);
 	ledger.lines = old ? count + 1 : 1;
 	ledger.free = calloc(ledger.lines + 1024 - ledger.lines % 1024, sizeof(u32));
-	if (!ledger.free || (!old && (ftruncate(ledger.fd, 0) || !write_line(0, &first)))) {
+	if (!ledger.free || (!old && (ftruncate(ledger.fd, 0) || !write_first(0)))) {
 		complain();
 		close(ledger.fd);
 		ledger.fd = -1;

@@ -35,6 +35,11 @@ struct ledger_page {
 int ledger_open(const char *socket);
 /* Each session that an earlier agnocastd left; @take has the page from then on. */
 void ledger_read(void (*take)(struct ledger_page *page));
+/*
+ * Behind the last slot that an earlier agnocastd gave: areas of those who died
+ * just before it may still be mapped by their readers.
+ */
+u32 ledger_next_slot(void);
 /* Gone, if nobody is left to come back. */
 void ledger_close(void);
 
