@@ -6,6 +6,7 @@
 # make test       install what it needs, run every test, count them
 # make check      unit tests only                              (seconds)
 # make integration  real processes against agnocastd           (a minute)
+# make stress     random life and death under checks           (STRESS_SECONDS=60)
 # make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
 # make vm-demo    the demo on /dev/agnocast in QEMU
 # make vm-shell   a shell in QEMU with the module loaded
@@ -64,6 +65,7 @@ check:
 test-programs: lib
 	$(Q)$(MAKE) -s -C tests/integration
 	$(Q)$(MAKE) -s -C tests/vm
+	$(Q)$(MAKE) -s -C tests/stress
 
 integration: all test-programs
 	$(Q)tests/integration/native.sh
@@ -77,6 +79,9 @@ bench:
 
 bench-docs:
 	$(Q)tests/bench/report.py
+
+stress: all test-programs
+	$(Q)tests/stress/run.sh
 
 # Kbuild writes beside its sources, so it gets a copy.
 module:
@@ -92,9 +97,9 @@ clean:
 	$(RM) -r $(BUILD)
 
 help:
-	@sed -n 's/^# \{0,1\}//; 3,19p' Makefile
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: all bench bench-docs bpf check clean cli demo examples help integration lib module test \
+.PHONY: all bench bench-docs bpf check clean cli demo examples help integration lib module stress test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh - every test: unit, unit under sanitizers, model, fuzz, integration, VM
+# run.sh - every test: unit, unit under sanitizers, model, fuzz, integration, stress, VM
 #
 # Runs all of them whatever fails. The last line is the sum:
 # N passed, N failed, N skipped. VM=no leaves the VM out, which is counted as
@@ -48,12 +48,15 @@ make --no-print-directory -C tests/integration >"$log" 2>&1 ||
 	{ cat "$log"; echo "0 passed, 1 failed"; exit 1; }
 make --no-print-directory -C tests/vm >"$log" 2>&1 ||
 	{ cat "$log"; echo "0 passed, 1 failed"; exit 1; }
+make --no-print-directory -C tests/stress >"$log" 2>&1 ||
+	{ cat "$log"; echo "0 passed, 1 failed"; exit 1; }
 
 part unit make -s --no-print-directory -C tests/unit run
 part "unit under sanitizers" make -s --no-print-directory -C tests/unit run SANITIZE=1
 part model make -s --no-print-directory -C tests/model run
 part fuzz make -s --no-print-directory -C tests/fuzz run FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 part integration tests/integration/native.sh
+part stress tests/stress/run.sh
 if [ "${VM:-yes}" = yes ]; then
 	part vm make --no-print-directory vm
 else

@@ -3,18 +3,20 @@
 #
 # run.sh - the stress test, against agnocastd or, in the VM, the module
 #
-#	STRESS_SECONDS=60	how long
-#	STRESS_RESTARTS=10	also kill agnocastd, and start it again, that often (s)
+# Natively in two rounds: a steady agnocastd, then one that is killed and started
+# again every few seconds.
+#
+#	STRESS_SECONDS=60	how long, both rounds together; in the VM 10
+#	STRESS_RESTARTS=3	how often agnocastd is killed in the second, s
 #	STRESS_LOG=1		show what the library logs
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD=${BUILD:-$(cd "$here/../../build" && pwd)}
-seconds=${STRESS_SECONDS:-60}
 export MEMPOOL_SIZE=16M
 tmp=$(mktemp -d)
 # The daemon of now is whose pid stands in $tmp/pid.
-trap 'kill $(jobs -p) 2>/dev/null; kill $(cat "$tmp/pid") 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; kill $(cat "$tmp/pid" 2>/dev/null) 2>/dev/null; rm -rf "$tmp"' EXIT
 
 start_daemon()
 {
@@ -27,17 +29,26 @@ restart_now_and_then()
 {
 	while sleep "$STRESS_RESTARTS"; do
 		kill -9 "$(cat "$tmp/pid")"
-		wait "$(cat "$tmp/pid")" 2>/dev/null
+		wait "$(cat "$tmp/pid")"
 		sleep "0.$((RANDOM % 5))"
 		start_daemon
-	done
+	done 2>/dev/null
 }
 
+stress() { "$BUILD/tests/stress/stress" "$BUILD/tests/stress/worker" "$1" | tee -a "$tmp/log"; }
+
 if [ -n "${AGNOCAST_VM:-}" ]; then
-	seconds=${STRESS_SECONDS:-10}
+	stress "${STRESS_SECONDS:-10}"
 else
+	seconds=${STRESS_SECONDS:-60}
 	export AGNOCAST_REGISTRY=unix:$tmp/socket
 	start_daemon
-	[ -z "${STRESS_RESTARTS:-}" ] || restart_now_and_then &
+	stress $((seconds * 2 / 3))
+	export STRESS_RESTARTS=${STRESS_RESTARTS:-3}
+	echo "# and now agnocastd is killed every $STRESS_RESTARTS s"
+	restart_now_and_then &
+	stress $((seconds - seconds * 2 / 3))
 fi
-"$BUILD/tests/stress/stress" "$BUILD/tests/stress/worker" "$seconds"
+awk '/^[0-9]+ passed/ { passed += $1; failed += $3; rounds++ }
+	END { if (!rounds) failed = 1
+	printf "%d passed, %d failed\n", passed, failed; exit failed > 0 }' "$tmp/log"

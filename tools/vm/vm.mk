@@ -8,7 +8,7 @@
 # make vm-shell   a shell on the console of one kernel; exit powers off
 #
 # VM_KERNELS  for vm: any of 6.1 6.12 6.1-rt 6.12-rt      [6.1 6.12]
-# VM_TESTS    for vm: commands that end with a count line [integration and vm]
+# VM_TESTS    for vm: commands that end with a count line [integration, vm, stress]
 # VM_TIMEOUT  for vm: seconds for each kernel             [600]
 # KERNEL      for vm-demo and vm-shell                    [6.12]
 # VM_SECONDS  for vm-demo: an emulated machine is slow    [20]
@@ -20,7 +20,7 @@
 # Environment variables and the files in $(BUILD)/vm: see run.sh.
 
 VM_KERNELS	?= 6.1 6.12
-VM_TESTS	?= tests/integration/run.sh tests/vm/run.sh
+VM_TESTS	?= tests/integration/run.sh tests/vm/run.sh tests/stress/run.sh
 VM_TIMEOUT	?= 600
 VM_SECONDS	?= 20
 VM_RATE		?= 5
