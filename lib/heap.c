@@ -32,19 +32,22 @@
 #define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
 #define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
 
-/* Other names of ours that the dynamic linker does not redirect. */
-extern void *heap_malloc(size_t size)
-	__attribute__((alias("malloc"), visibility("hidden"), malloc, nothrow, leaf,
-		       alloc_size(1), warn_unused_result));
-extern void heap_free(void *p)
-	__attribute__((alias("free"), visibility("hidden"), nothrow, leaf));
+/*
+ * Does a call of malloc or free come here? Tried out, since addresses do not
+ * tell: those of an executable that is not PIE are of its own stubs.
+ */
+static struct {
+	void	*block;
+	bool	malloc, free;	/* they came here */
+} probe;
 
 bool heap_is_first(void)
 {
-	void *called[] = { malloc, free }, *ours[] = { heap_malloc, heap_free };
-
-	__asm__ ("" : "+m" (called), "+m" (ours));	/* not what the compiler knows of them */
-	return called[0] == ours[0] && called[1] == ours[1];
+	probe.malloc = probe.free = false;
+	probe.block = malloc(1);
+	free(probe.block);
+	probe.block = NULL;
+	return probe.malloc && probe.free;
 }
 
 static inline bool in_area(const void *p)
@@ -57,6 +60,8 @@ static __attribute__((noinline)) enum start_state first_use(void)
 {
 	enum start_state state = start_once();
 
+	if (state == START_NOT_YET)
+		probe.malloc = true;	/* the join itself called */
 	if (state >= START_MEMBER) {
 		heap_os_zero_begin();
 		aj_free(aj_calloc(1, ALIGNMENT));
@@ -150,10 +155,13 @@ EXPORT void *calloc(size_t count, size_t size)
 
 EXPORT void free(void *p)
 {
-	if (in_area(p))
+	if (in_area(p)) {
 		aj_free(p);
-	else
-		libc_free(p);
+		return;
+	}
+	if (__builtin_expect(p == probe.block, 0))
+		probe.free = true;
+	libc_free(p);
 }
 
 /* @p is libc's: its size is libc's secret, so libc resizes it before the copy. */

@@ -11,7 +11,10 @@
 
 #include <stdbool.h>
 
-/* Are the malloc and free that this program calls those of this library? */
+/*
+ * Are the malloc and free that this program calls those of this library? To be
+ * asked by the thread that joins.
+ */
 bool heap_is_first(void);
 
 /*

@@ -5,7 +5,7 @@
 
 HEAP_PROGRAMS := heap_family heap_fork heap_join heap_limits heap_ownmalloc heap_return \
 	heap_spawn heap_threads
-PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest heap_mlock heap_join_at
+PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest heap_mlock heap_join_at heap_join_fixed
 
 # No malloc of a test may be optimised away, whatever it asks for.
 $(HEAP_PROGRAMS:%=$(OUT)/%): $(OUT)/%: %.c | $(OUT)
@@ -13,6 +13,9 @@ $(HEAP_PROGRAMS:%=$(OUT)/%): $(OUT)/%: %.c | $(OUT)
 
 $(OUT)/heap_deepbind $(OUT)/heap_mlock: $(OUT)/%: %.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< $(AGNOCAST)
+
+$(OUT)/heap_join_fixed: heap_join.c | $(OUT)
+	$(CC) $(ALL_CFLAGS) -fno-builtin -fno-pic -no-pie -o $@ $<
 
 # A program that lies where the areas are. Most of crt is not made for that.
 $(OUT)/heap_join_at: heap_join.c | $(OUT)

@@ -99,6 +99,7 @@ joining()
 {
 	local join=$programs/heap_join
 	says joins '^0 $' ours "$join"
+	says joins_at_a_fixed_address '^0 $' ours "$programs/heap_join_fixed"
 	says joins_again_after_exec '^0 $' ours "$join" exec 3
 	[ "$(ours "$join" exec 3 | grep -c '^0 $')" -eq 4 ] && ok each_exec_joins ||
 		not_ok each_exec_joins "one of them did not"

@@ -145,8 +145,14 @@ static bool is_resident(void *p, size_t len)
 static void grow_locked(void)
 {
 	size_t before = status_kib("VmLck:");
-	char *p = aligned_alloc(4096, 24 * MIB);
+	char *p;
 
+	/* The library's thread may be mapping a peer, which counts for that moment. */
+	for (int i = 0; i < 1000 && before > LIMIT / 1024; i++) {
+		usleep(10000);
+		before = status_kib("VmLck:");
+	}
+	p = aligned_alloc(4096, 24 * MIB);
 	check("growth_is_locked", p && is_resident(p, 4 * MIB) &&
 	      status_kib("VmLck:") >= before + 4096, "%zu KiB, then %zu", before,
 	      status_kib("VmLck:"));
