@@ -13,6 +13,7 @@
 # make module     build build/module/kernel/agnocast.ko for KDIR
 # make install    what make built; DESTDIR= and PREFIX= are honoured
 # make install-dkms  the module's source, for dkms; uninstall, uninstall-dkms
+# make compat     other programs under LD_PRELOAD, at length    (minutes)
 # make bench      measure against other transports   [QUICK=1] [BENCH_SECONDS=0.3]
 # make bench-docs  the tables and plots of docs/ from build/bench.json
 # make clean      remove build/
@@ -70,6 +71,11 @@ test-programs: lib
 integration: all test-programs
 	$(Q)tests/integration/native.sh
 
+compat: lib tools
+	$(Q)tools/deps.sh compat
+	$(Q)$(MAKE) -s -C tests/compat
+	$(Q)tests/compat/run.sh long
+
 bench:
 	$(Q)tools/deps.sh bench
 	$(Q)$(MAKE) lib tools examples
@@ -99,7 +105,7 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: all bench bench-docs bpf check clean cli demo examples help integration lib module stress test \
+.PHONY: all bench bench-docs bpf check clean cli compat demo examples help integration lib module stress test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

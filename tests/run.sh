@@ -46,6 +46,8 @@ part()
 
 make --no-print-directory -C tests/integration >"$log" 2>&1 ||
 	{ cat "$log"; echo "0 passed, 1 failed"; exit 1; }
+make --no-print-directory -C tests/compat >"$log" 2>&1 ||
+	{ cat "$log"; echo "0 passed, 1 failed"; exit 1; }
 make --no-print-directory -C tests/vm >"$log" 2>&1 ||
 	{ cat "$log"; echo "0 passed, 1 failed"; exit 1; }
 make --no-print-directory -C tests/stress >"$log" 2>&1 ||
@@ -56,6 +58,7 @@ part "unit under sanitizers" make -s --no-print-directory -C tests/unit run SANI
 part model make -s --no-print-directory -C tests/model run
 part fuzz make -s --no-print-directory -C tests/fuzz run FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 part integration tests/integration/native.sh
+part compat tests/compat/run.sh short
 part stress tests/stress/run.sh
 if [ "${VM:-yes}" = yes ]; then
 	part vm make --no-print-directory vm

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# deps.sh demo|test|vm|bench - install what building and running that needs
+# deps.sh demo|test|vm|bench|compat - install what building and running that needs
 #
 # Debian 12 packages, only those that are missing, with apt-get as root or
 # through sudo. With nothing missing it takes milliseconds and prints nothing.
@@ -50,6 +50,7 @@ test='
 	libcriterion-dev
 	python3
 	spin
+	sqlite3
 	strace
 	tmux
 '
@@ -61,6 +62,28 @@ vm='
 	gcc-12
 	qemu-system-x86
 	util-linux
+	xz-utils
+'
+
+# Programs that make compat runs beside those that are here anyway.
+compat='
+	ffmpeg
+	gdb
+	git
+	imagemagick
+	jq
+	nginx-light
+	nodejs
+	openssl
+	pcl-tools
+	perl
+	python3
+	python3-opencv
+	redis-server
+	redis-tools
+	sqlite3
+	strace
+	stress-ng
 	xz-utils
 '
 
@@ -96,7 +119,8 @@ demo)	wanted="$build $messages $demo" ;;
 test)	wanted="$build $messages $demo $test $vm" ;;
 vm)	wanted="$build $messages $demo $vm" ;;
 bench)	wanted="$build $messages $bench" ;;
-*)	die 'say which: deps.sh demo|test|vm|bench' ;;
+compat)	wanted="$build $compat" ;;
+*)	die 'say which: deps.sh demo|test|vm|bench|compat' ;;
 esac
 
 # One name a line from here on.
