@@ -8,6 +8,9 @@
 # make integration  real processes against agnocastd           (a minute)
 # make stress     random life and death under checks           (STRESS_SECONDS=60)
 # make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
+# make vm-debug   the module on a kernel with KASAN, lockdep and failing allocations
+# make vm-kcsan   the module on a kernel that looks for data races
+# make lint-kernel  W=1, sparse and checkpatch on the module
 # make vm-demo    the demo on /dev/agnocast in QEMU
 # make vm-shell   a shell in QEMU with the module loaded
 # make module     build build/module/kernel/agnocast.ko for KDIR
@@ -95,6 +98,9 @@ module:
 	$(Q)cp -ru kernel include $(BUILD)/module/
 	$(Q)$(MAKE) -C $(KDIR) M=$(BUILD)/module/kernel modules
 
+lint-kernel:
+	$(Q)tools/lint-kernel.sh
+
 VM_NEEDS := all test-programs
 include tools/vm/vm.mk
 include tools/install/install.mk
@@ -105,7 +111,7 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: all bench bench-docs bpf check clean cli compat demo examples help integration lib module stress test \
+.PHONY: all bench bench-docs bpf check clean cli compat demo examples help integration lib lint-kernel module stress test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

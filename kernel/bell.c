@@ -9,6 +9,8 @@
 
 #include <linux/errno.h>
 
+#include <agk_trace.h>
+
 #include "registry.h"
 
 int agk_bell_set(struct agk_session *session, u32 which, void *bell, void **old)
@@ -45,8 +47,8 @@ int agk_wake(struct agk_session *session, u64 publisher,
 {
 	struct agk_world *world = session->world;
 	struct agk_endpoint *from, *to;
+	u32 i, woken = 0;
 	int ret = 0;
-	u32 i;
 
 	if (!sleepers_are_valid(sleepers, count))
 		return -EINVAL;
@@ -60,9 +62,13 @@ int agk_wake(struct agk_session *session, u64 publisher,
 		to = agk_endpoint_find(world, sleepers[i].subscription);
 		/* Gone meanwhile, or not ours to wake: nothing to be done for it. */
 		if (to && to->topic == from->topic && to->kind == AGNOCAST_SUBSCRIPTION &&
-		    to->session->bell[sleepers[i].bell])
+		    to->session->bell[sleepers[i].bell]) {
 			ring(to->session->bell[sleepers[i].bell]);
+			woken++;
+		}
 	}
+	if (!ret)
+		trace_agnocast_wake(publisher, session->id, session->who.pid, count, woken);
 	mutex_unlock(&world->lock);
 	return ret;
 }
@@ -71,6 +77,7 @@ static bool publishes_to(const struct agk_session *session, const struct agk_ses
 {
 	struct agk_endpoint *from, *to;
 
+	lockdep_assert_held(&session->world->lock);
 	list_for_each_entry(from, &session->endpoints, of_session) {
 		if (from->kind != AGNOCAST_PUBLISHER)
 			continue;

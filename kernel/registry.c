@@ -77,11 +77,10 @@ struct agk_world *agk_world_create(const struct agk_window_params *window,
 	world->home = *home;
 	world->serial = home->first_serial;
 	world->first_serial = home->first_serial;
-	world->roster = kvzalloc(AGNOCAST_TOPICS_MAX * sizeof(*world->roster),
-				 GFP_KERNEL);
+	world->roster = kvcalloc(AGNOCAST_TOPICS_MAX, sizeof(*world->roster), GFP_KERNEL);
 	if (!world->roster)
 		goto err_free_world;
-	world->free_roster = kvzalloc(AGNOCAST_TOPICS_MAX * sizeof(u32), GFP_KERNEL);
+	world->free_roster = kvcalloc(AGNOCAST_TOPICS_MAX, sizeof(u32), GFP_KERNEL);
 	if (!world->free_roster)
 		goto err_free_roster;
 	*err = agk_window_init(&world->window, window);

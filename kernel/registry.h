@@ -35,7 +35,7 @@ struct agk_home {
 /* One IPC namespace. Everything below .lock is protected by it. */
 struct agk_world {
 	struct agk_home home;
-	struct mutex lock;
+	struct mutex lock;	/* the order of locks: DESIGN.md, 3 */
 	struct agk_window window;
 	struct agnocast_rosters *rosters;	/* first page of the roster file */
 	u64	serial;			/* of sessions, topics, endpoints, mappings */

@@ -33,7 +33,7 @@ int agk_window_init(struct agk_window *window,
 {
 	if (!params_are_usable(params))
 		return -EINVAL;
-	window->slot = kvzalloc(params->areas * sizeof(*window->slot), GFP_KERNEL);
+	window->slot = kvcalloc(params->areas, sizeof(*window->slot), GFP_KERNEL);
 	if (!window->slot)
 		return -ENOMEM;
 	window->params = *params;

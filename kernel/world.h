@@ -20,7 +20,7 @@ struct agk_home_world {
 	struct file *pin;		/* /proc/self/ns/ipc */
 	struct file *rosters;		/* sealed: only this module writes its pages */
 	struct agk_world *core;
-	struct mutex members_lock;
+	struct mutex members_lock;	/* outside agk_member.lock */
 	struct list_head members;	/* members_lock; agk_member.link */
 };
 

@@ -228,7 +228,7 @@ struct agnocast_endpoint_remove {
 };
 
 /**
- * struct agnocast_map_report - AGNOCAST_MAP_REPORT_CMD: what the caller did, or will do, with an area
+ * struct agnocast_map_report - AGNOCAST_MAP_REPORT_CMD: what the caller does with an area
  * @owner:	in: session that owns the area
  * @state:	in: AGNOCAST_WILL_MAP first, then the others
  * @parts:	in: AGNOCAST_MAP_CONTROL, AGNOCAST_MAP_HEAP; 0 with UNMAPPED
@@ -429,8 +429,10 @@ struct agnocast_stale_info {
 #define AGNOCAST_REJOINED_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x07, struct agnocast_leave)
 #define AGNOCAST_PUBLISHER_ADD_CMD _IOWR(AGNOCAST_IOC_MAGIC, 0x10, struct agnocast_endpoint_add)
 #define AGNOCAST_SUBSCRIBER_ADD_CMD _IOWR(AGNOCAST_IOC_MAGIC, 0x11, struct agnocast_endpoint_add)
-#define AGNOCAST_PUBLISHER_REMOVE_CMD _IOW(AGNOCAST_IOC_MAGIC, 0x12, struct agnocast_endpoint_remove)
-#define AGNOCAST_SUBSCRIBER_REMOVE_CMD _IOW(AGNOCAST_IOC_MAGIC, 0x13, struct agnocast_endpoint_remove)
+#define AGNOCAST_PUBLISHER_REMOVE_CMD \
+	_IOW(AGNOCAST_IOC_MAGIC, 0x12, struct agnocast_endpoint_remove)
+#define AGNOCAST_SUBSCRIBER_REMOVE_CMD \
+	_IOW(AGNOCAST_IOC_MAGIC, 0x13, struct agnocast_endpoint_remove)
 #define AGNOCAST_MAP_REPORT_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x20, struct agnocast_map_report)
 #define AGNOCAST_CLEANED_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x21, struct agnocast_cleaned)
 #define AGNOCAST_BELL_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x22, struct agnocast_bell)

@@ -8,5 +8,6 @@
 #define trace_agnocast_endpoint_add(...) ((void)0)
 #define trace_agnocast_endpoint_remove(...) ((void)0)
 #define trace_agnocast_map(...) ((void)0)
+#define trace_agnocast_wake(...) ((void)0)
 
 #endif /* AGK_SHIM_TRACE_H */

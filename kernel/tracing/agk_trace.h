@@ -109,6 +109,29 @@ TRACE_EVENT(agnocast_map,
 		  __entry->state, __entry->parts, __entry->error)
 );
 
+/* sleepers: those that the publisher named; woken: those that had a bell */
+TRACE_EVENT(agnocast_wake,
+	TP_PROTO(u64 publisher, u64 session, u32 pid, u32 sleepers, u32 woken),
+	TP_ARGS(publisher, session, pid, sleepers, woken),
+	TP_STRUCT__entry(
+		__field(u64, publisher)
+		__field(u64, session)
+		__field(u32, pid)
+		__field(u32, sleepers)
+		__field(u32, woken)
+	),
+	TP_fast_assign(
+		__entry->publisher = publisher;
+		__entry->session = session;
+		__entry->pid = pid;
+		__entry->sleepers = sleepers;
+		__entry->woken = woken;
+	),
+	TP_printk("publisher=%llu session=%llu pid=%u sleepers=%u woken=%u",
+		  __entry->publisher, __entry->session, __entry->pid,
+		  __entry->sleepers, __entry->woken)
+);
+
 #endif /* AGK_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@
 static struct {
 	int	fd;			/* of the device */
 	void	*token;
-	int	area, out;
+	int	area, bell, out;
 	struct agnocast_new_shm shm;
 	struct agnocast_endpoint_add add;
 	uint64_t peer;			/* another session */
@@ -287,6 +288,23 @@ static void undo_unmap(void)
 	CHECK(!do_announce());
 }
 
+static int do_bell(void)
+{
+	struct agnocast_bell args = { .fd_in = own.bell, .fd_out = -1 };
+
+	return call(AGNOCAST_BELL_CMD, &args);
+}
+
+static int do_wake(void)
+{
+	struct agnocast_wake args = { .publisher = own.add.generation,
+				      .sleepers = (uintptr_t)own.records,
+				      .sleepers_len = 100 * sizeof(struct agnocast_sleeper) };
+
+	memset(own.records, 0, args.sleepers_len);
+	return call(AGNOCAST_WAKE_CMD, &args);
+}
+
 static int do_list(void)
 {
 	struct agnocast_list list = { .what = AGNOCAST_LIST_ENDPOINTS,
@@ -449,7 +467,8 @@ static void start(void)
 	observer_open(&observer);
 	open_switches();
 	own.area = memfd_create("area", MFD_CLOEXEC);
-	CHECK(own.area >= 0 && !do_open());
+	own.bell = eventfd(0, EFD_CLOEXEC);
+	CHECK(own.area >= 0 && own.bell >= 0 && !do_open());
 }
 
 static const struct step mapping[] = { { "mmap", do_map, undo_map, true } };
@@ -477,6 +496,7 @@ static void what_a_member_cannot_do(void)
 		{ "ADD, page", do_add_page, undo_add_page, true },
 		{ "LIST", do_list, undo_nothing, true },
 	};
+	static const struct step waking[] = { { "WAKE", do_wake, undo_nothing, true } };
 	struct crowd *crowd;
 
 	start();
@@ -486,12 +506,15 @@ static void what_a_member_cannot_do(void)
 	for (unsigned int i = 0; i < PER_PAGE; i++)
 		CHECK(!add(AGNOCAST_SUBSCRIBER_ADD_CMD, "/page"));
 	IN_EVERY_WAY(adding);
+	CHECK(!do_add_page());
+	IN_EVERY_WAY(waking);
 	crowd_end(crowd, 0);
 }
 
 static void what_a_member_can_do_without_memory(void)
 {
 	static const struct step removing[] = {
+		{ "BELL", do_bell, undo_nothing, false },
 		{ "REMOVE", do_remove, undo_remove, false },
 		{ "UNMAPPED", do_unmap, undo_unmap, false },
 		{ "VERSION", do_version, undo_nothing, false },

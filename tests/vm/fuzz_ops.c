@@ -10,11 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -37,11 +37,13 @@ static const struct {
 	{ AGNOCAST_OPEN_AREA_CMD, 60, "OPEN_AREA" },
 	{ AGNOCAST_OPEN_ROSTERS_CMD, 40, "OPEN_ROSTERS" },
 	{ AGNOCAST_LEAVE_CMD, 2, "LEAVE" },
-	{ AGNOCAST_PUBLISHER_ADD_CMD, 138, "PUBLISHER_ADD" },
-	{ AGNOCAST_SUBSCRIBER_ADD_CMD, 140, "SUBSCRIBER_ADD" },
+	{ AGNOCAST_PUBLISHER_ADD_CMD, 118, "PUBLISHER_ADD" },
+	{ AGNOCAST_SUBSCRIBER_ADD_CMD, 120, "SUBSCRIBER_ADD" },
 	{ AGNOCAST_PUBLISHER_REMOVE_CMD, 80, "PUBLISHER_REMOVE" },
 	{ AGNOCAST_SUBSCRIBER_REMOVE_CMD, 80, "SUBSCRIBER_REMOVE" },
 	{ AGNOCAST_MAP_REPORT_CMD, 170, "MAP_REPORT" },
+	{ AGNOCAST_BELL_CMD, 15, "BELL" },
+	{ AGNOCAST_WAKE_CMD, 25, "WAKE" },
 	{ AGNOCAST_CLEANED_CMD, 20, "CLEANED" },
 	{ AGNOCAST_LIST_CMD, 100, "LIST" },
 };
@@ -139,6 +141,19 @@ static void make_list(struct agnocast_list *list)
 	list->buf_len = one_in(5) ? any() : 400 + below(30000);
 }
 
+/* Mostly the own publisher wakes others of its topic, if they are. */
+static void make_wake(struct fuzz_shared *shared, struct agnocast_wake *wake)
+{
+	struct agnocast_sleeper *sleepers = own.room;
+	unsigned int count = one_in(10) ? below(600) : below(12);
+
+	for (unsigned int i = 0; i < count; i++)
+		sleepers[i] = (struct agnocast_sleeper){ some_id(&shared->generations), below(2), 0 };
+	wake->publisher = one_in(5) ? some_id(&shared->generations) : own.mine;
+	wake->sleepers = (uintptr_t)sleepers;
+	wake->sleepers_len = count * sizeof(*sleepers);
+}
+
 static void make_fd(struct fuzz_shared *shared, unsigned int cmd, struct agnocast_fd *args)
 {
 	args->fd_in = -1;
@@ -174,6 +189,13 @@ static void make(struct fuzz_shared *shared, unsigned int cmd, void *args)
 		break;
 	case AGNOCAST_MAP_REPORT_CMD:
 		make_report(shared, args);
+		break;
+	case AGNOCAST_BELL_CMD:
+		*(struct agnocast_bell *)args = (struct agnocast_bell){ .bell = below(2) };
+		((struct agnocast_bell *)args)->fd_in = some_fd();
+		break;
+	case AGNOCAST_WAKE_CMD:
+		make_wake(shared, args);
 		break;
 	case AGNOCAST_LIST_CMD:
 		make_list(args);
@@ -246,13 +268,17 @@ static void command(struct fuzz_shared *shared)
 	char args[512] = { 0 };
 	size_t index = some_command();
 	unsigned int cmd = commands[index].cmd;
-	int area = -1, ret;
+	int lent = -1, ret;
 	void *at;
 
 	make(shared, cmd, args);
 	if (cmd == AGNOCAST_AREA_READY_CMD && !one_in(3)) {
-		area = (int)syscall(SYS_memfd_create, "area", 1U);
-		((struct agnocast_fd *)args)->fd_in = area;
+		lent = memfd_create("area", MFD_CLOEXEC);
+		((struct agnocast_fd *)args)->fd_in = lent;
+	}
+	if (cmd == AGNOCAST_BELL_CMD && !one_in(3)) {
+		lent = eventfd(0, EFD_CLOEXEC);
+		((struct agnocast_bell *)args)->fd_in = lent;
 	}
 	while (one_in(5))
 		spoil(args, _IOC_SIZE(cmd));
@@ -265,8 +291,8 @@ static void command(struct fuzz_shared *shared)
 	ret = ret < 0 ? errno : 0;
 	__atomic_add_fetch(&shared->result[index][ret < FUZZ_ERRNOS ? ret : FUZZ_ERRNOS - 1], 1,
 			   __ATOMIC_RELAXED);
-	if (area >= 0)
-		close(area);
+	if (lent >= 0)
+		close(lent);
 }
 
 /* --- everything but commands */

@@ -154,7 +154,8 @@ static void a_descriptor_that_is_passed_on_gives_nothing_away(void)
 static const unsigned int session_commands[] = {
 	AGNOCAST_NEW_SHM_CMD, AGNOCAST_AREA_READY_CMD, AGNOCAST_OPEN_AREA_CMD,
 	AGNOCAST_OPEN_ROSTERS_CMD, AGNOCAST_LEAVE_CMD, PUB, SUB, UNPUB, UNSUB,
-	AGNOCAST_MAP_REPORT_CMD, AGNOCAST_CLEANED_CMD,
+	AGNOCAST_MAP_REPORT_CMD, AGNOCAST_CLEANED_CMD, AGNOCAST_BELL_CMD,
+	AGNOCAST_OPEN_BELL_CMD, AGNOCAST_WAKE_CMD,
 };
 
 static void only_look_on_over(int fd)
@@ -220,6 +221,11 @@ static void the_ids_of_others_are_of_no_use(void)
 		if (id != mine.generation)
 			CHECK(member_remove(&member, UNPUB, id) == -EBADF);
 		CHECK(member_remove(&member, UNSUB, id) == -EBADF);
+		if (id != mine.generation) {
+			struct agnocast_wake wake = { .publisher = id };
+
+			REFUSED(ioctl(member.client.fd, AGNOCAST_WAKE_CMD, &wake), EBADF);
+		}
 		REFUSED(ioctl(member.client.fd, AGNOCAST_MAP_REPORT_CMD, &report), ENOENT);
 		REFUSED(ioctl(member.client.fd, AGNOCAST_CLEANED_CMD, &cleaned), ENOENT);
 		if (id != other && id != member.shm.session)
@@ -331,7 +337,7 @@ static const unsigned int commands[] = {
 	AGNOCAST_VERSION_CMD, AGNOCAST_AREA_READY_CMD, AGNOCAST_OPEN_AREA_CMD,
 	AGNOCAST_OPEN_ROSTERS_CMD, PUB, SUB, UNPUB, UNSUB,
 	AGNOCAST_MAP_REPORT_CMD, AGNOCAST_CLEANED_CMD, AGNOCAST_LIST_CMD,
-	AGNOCAST_LEAVE_CMD,
+	AGNOCAST_BELL_CMD, AGNOCAST_WAKE_CMD, AGNOCAST_LEAVE_CMD,
 };
 
 /* A page, and nothing behind it. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 /* Written by the processes, read by the test. */
 static struct lives {
 	struct agnocast_new_shm owner, reader;
-	struct agnocast_endpoint_add publisher, subscription;
+	struct agnocast_endpoint_add publisher, sleeper, subscription;
 	uint64_t topic;
 } *lives;
 
@@ -79,6 +80,25 @@ static void read_and_leave(void)
 	_exit(0);
 }
 
+/* Itself, by its bell, and one that is not there. */
+static void wake(struct member *member)
+{
+	struct agnocast_bell bell = { .bell = 1, .fd_in = eventfd(0, EFD_CLOEXEC), .fd_out = -1 };
+	struct agnocast_sleeper sleepers[] = { { lives->sleeper.generation, 1, 0 },
+					       { lives->sleeper.generation, 0, 0 },
+					       { 7, 1, 0 } };
+	struct agnocast_wake args = { .publisher = lives->publisher.generation,
+				      .sleepers = (uintptr_t)sleepers,
+				      .sleepers_len = sizeof(sleepers) };
+	uint64_t rung;
+
+	CHECK(!registry_client_call(&member->client, AGNOCAST_BELL_CMD, &bell));
+	CHECK(!registry_client_call(&member->client, AGNOCAST_WAKE_CMD, &args));
+	CHECK(read(bell.fd_in, &rung, sizeof(rung)) == sizeof(rung) && rung == 1);
+	args.publisher = lives->sleeper.generation;
+	CHECK(registry_client_call(&member->client, AGNOCAST_WAKE_CMD, &args) == -EBADF);
+}
+
 /* Joins, publishes, and is killed while it does. */
 static void own_and_die(void)
 {
@@ -92,10 +112,12 @@ static void own_and_die(void)
 	lives->owner = member.shm;
 	CHECK(registry_client_call(&member.client, AGNOCAST_NEW_SHM_CMD, &second) == -EEXIST);
 	CHECK(!member_add(&member, AGNOCAST_PUBLISHER_ADD_CMD, "/trace", 1, &lives->publisher));
+	CHECK(!member_add(&member, AGNOCAST_SUBSCRIBER_ADD_CMD, "/trace", 3, &lives->sleeper));
 	CHECK(member_add(&member, AGNOCAST_PUBLISHER_ADD_CMD, "no slash", 1, &bad) == -EINVAL);
 	topics = list_all(&member.client, AGNOCAST_LIST_TOPICS, 10);
 	CHECK(topics.count == 1);
 	lives->topic = ((struct agnocast_topic_info *)topics.at)->topic;
+	wake(&member);
 	reader = fork();
 	if (!reader)
 		read_and_leave();
@@ -128,6 +150,9 @@ static void expect_all(void)
 
 	expect_join(&l->owner);
 	expect_endpoint("add", &l->publisher, &l->owner, AGNOCAST_PUBLISHER);
+	expect_endpoint("add", &l->sleeper, &l->owner, AGNOCAST_SUBSCRIPTION);
+	expect("agnocast_wake: publisher=%llu session=%llu pid=%u sleepers=3 woken=1\n",
+	       l->publisher.generation, l->owner.session, l->owner.pid);
 	expect_join(&l->reader);
 	expect_endpoint("add", &l->subscription, &l->reader, AGNOCAST_SUBSCRIPTION);
 	expect_map(AGNOCAST_WILL_MAP, 3, 0);
@@ -140,9 +165,10 @@ static void expect_all(void)
 	       l->reader.session, l->reader.pid);
 	/* What the reader had announced ends with it. */
 	expect_map(AGNOCAST_UNMAPPED, 0, 0);
-	expect("agnocast_leave: session=%llu pid=%u endpoints=1 names_left=1\n",
+	expect("agnocast_leave: session=%llu pid=%u endpoints=2 names_left=1\n",
 	       l->owner.session, l->owner.pid);
 	expect_endpoint("remove", &l->publisher, &l->owner, AGNOCAST_PUBLISHER);
+	expect_endpoint("remove", &l->sleeper, &l->owner, AGNOCAST_SUBSCRIPTION);
 }
 
 /* What follows the columns of task, processor, flags and time. */

@@ -22,6 +22,12 @@ static inline void *kvzalloc(size_t size, int flags)
 	return kzalloc(size, flags);
 }
 
+static inline void *kvcalloc(size_t count, size_t size, int flags)
+{
+	(void)flags;
+	return agk_alloc_fails && agk_alloc_fails() ? NULL : calloc(count, size);
+}
+
 static inline void kfree(const void *p)
 {
 	free((void *)p);
