@@ -84,7 +84,12 @@ bench:
 	$(Q)$(MAKE) lib tools examples
 	$(Q)$(MAKE) -s -C tests/bench
 	$(Q)$(MAKE) -s -C tests/bench/pipeline
-	$(Q)tests/bench/run.py $(if $(QUICK),--quick) $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS))
+	$(Q)status=0; \
+	tests/bench/run.py $(if $(QUICK),--quick) \
+		$(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) || status=1; \
+	[ ! -f tests/bench/heap/Makefile ] || \
+		BENCH_RUNS=$(if $(QUICK),1,3) $(MAKE) -s -C tests/bench/heap run || status=1; \
+	exit $$status
 
 bench-docs:
 	$(Q)tests/bench/report.py

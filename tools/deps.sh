@@ -87,12 +87,15 @@ compat='
 	xz-utils
 '
 
-# The peers that make bench measures against.
+# The peers that make bench measures against: transports, allocators.
 bench='
 	cyclonedds-dev
 	cyclonedds-tools
 	iceoryx
 	libiceoryx-posh-dev
+	libjemalloc2
+	libmimalloc2.0
+	libtcmalloc-minimal4
 	libzmq3-dev
 	python3
 '
