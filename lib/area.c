@@ -21,6 +21,7 @@
 
 #include "config.h"
 #include "pages.h"
+#include "pi_mutex.h"
 #include "raw.h"
 #include "shmfile.h"
 #include "window.h"
@@ -35,7 +36,7 @@ struct area own_area;
 uintptr_t area_heap_base;
 size_t area_heap_size;
 
-static pthread_mutex_t area_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t area_lock;
 
 static struct {
 	/* constant after the join */
@@ -326,6 +327,7 @@ int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 {
 	int ret;
 
+	pi_mutex_init(&area_lock);
 	describe(shm, config);
 	if (own_area.shm_name[0] != '/' || strchr(own_area.shm_name + 1, '/')) {
 		snprintf(why, len, "the registry gave a shared memory a bad name");
@@ -388,7 +390,7 @@ void area_fork_parent(void)
 {
 	madvise((void *)own_area.base, own_area.size, MADV_DONTFORK);
 	pthread_mutex_unlock(&area_lock);
-	pages_fork_release();
+	pages_fork_parent();
 	block_fork_release();
 }
 
@@ -485,9 +487,8 @@ int area_fork_child(void)
 	area.file.path[0] = 0;
 	area.private = true;
 	area.lock = 0;		/* a child inherits no locks */
-	pages_become_private();
-	pthread_mutex_unlock(&area_lock);
-	pages_fork_release();
+	pi_mutex_init(&area_lock);
+	pages_fork_child();
 	block_fork_release();
 	return 0;
 }

@@ -24,6 +24,7 @@
 #include "area.h"
 #include "heap.h"
 #include "pages.h"
+#include "pi_mutex.h"
 #include "raw.h"
 
 #define OVERCOMMIT_FILE	"/proc/sys/vm/overcommit_memory"
@@ -232,6 +233,14 @@ void *heap_os_dlsym(void *handle, const char *name)
 {
 	(void)handle;
 	return strcmp(name, "pthread_create") ? NULL : (void *)create_thread;
+}
+
+/* Of an arena, for example, which a real-time thread shares with others. */
+int heap_os_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
+{
+	(void)attr;
+	pi_mutex_init(mutex);
+	return 0;
 }
 
 int heap_os_pthread_setname_np(pthread_t thread, const char *name)

@@ -7,11 +7,9 @@
  * that is committed and not used is spare: part of the promised MEMPOOL_SIZE,
  * or committed ahead.
  *
- * A system call on many pages runs outside of the lock, a few of them at a
- * time, since both the lock and the kernel's lock of the file make other
- * threads wait. That is right as long as the pages are the caller's: only he
- * commits or decommits them. Spare pages are nobody's: what is done to them is
- * done under the lock, in small pieces.
+ * Every system call runs under the lock, on few pages at a time. So none of our
+ * threads ever waits for the kernel's own lock of the file, which does not know
+ * priorities; this one does.
  */
 
 #define _GNU_SOURCE 1
@@ -25,23 +23,20 @@
 #include <time.h>
 
 #include "area.h"
+#include "pi_mutex.h"
 #include "probes.h"
 
 #define KIB		((size_t)1024)
 #define MIB		(1024 * KIB)
 #define FIRST_STEP	(32 * KIB)	/* what a bystander commits beyond its need, at most */
-#define LAST_STEP	(1 * MIB)	/* 0.1 ms of fallocate */
-#define KEPT_STEP	(128 * KIB)	/* the same where a thread commits ahead */
-#define OUTSIDE		(1 * MIB)	/* more than that is committed outside of the lock */
-#define COMMIT_STEP	(4 * MIB)
-#define PUNCH_STEP	(512 * KIB)	/* how long others wait for the file: some 50 us */
-#define SPARE_STEP	(256 * KIB)
+#define LAST_STEP	(128 * KIB)	/* 12 us of fallocate */
+#define STEP		(256 * KIB)	/* how long others wait: some 25 us */
 #define AHEAD_MIN	(1 * MIB)
 #define AHEAD_MAX	(16 * MIB)
 #define FRONTS		4		/* places where the heap grows, one for each busy arena */
 #define IDLE_NS		2000000000	/* without growth: then spare pages go back */
 
-static pthread_mutex_t pages_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t pages_lock;
 
 static struct {
 	/* constant after the join */
@@ -55,7 +50,6 @@ static struct {
 	uint64_t	*committed;	/* bit map */
 	uint64_t	*used;		/* bit map */
 	size_t		count;		/* committed pages */
-	size_t		coming;		/* pages that are being committed */
 	size_t		callers;	/* inside of pages_commit() */
 	size_t		promised;	/* pages below are never given back */
 	size_t		top;		/* no page at or above was ever committed */
@@ -172,7 +166,7 @@ static void mark_hole(size_t first, size_t end)
 
 static size_t room(void)
 {
-	return pages.max - pages.count - pages.coming;
+	return pages.max - pages.count;
 }
 
 /* pages_lock. Commit the hole [first, end). */
@@ -188,33 +182,15 @@ static int fill_here(size_t first, size_t end)
 	return 0;
 }
 
-/* pages_lock, which is dropped meanwhile: [first, end) is a hole of the caller's. */
-static int fill_outside(size_t first, size_t end)
-{
-	bool fault = wants_populated();
-	int ret;
-
-	pages.coming += end - first;
-	pthread_mutex_unlock(&pages_lock);
-	ret = area_file_commit(first * pages.page, (end - first) * pages.page);
-	if (!ret && fault)
-		populate(first, end);
-	pthread_mutex_lock(&pages_lock);
-	pages.coming -= end - first;
-	if (!ret)
-		mark_committed(first, end);
-	return ret;
-}
-
 /* How far beyond a growth: a bystander pays for a few pages, a large heap makes few calls. */
 static size_t step_beyond(void)
 {
-	size_t step = pages.count * pages.page / 4, last = pages.kick ? KEPT_STEP : LAST_STEP;
+	size_t step = pages.count * pages.page / 4;
 
 	if (step < FIRST_STEP)
 		step = FIRST_STEP;
-	if (step > last)
-		step = last;
+	if (step > LAST_STEP)
+		step = LAST_STEP;
 	return step / pages.page;
 }
 
@@ -231,7 +207,17 @@ static int fill_small(size_t first, size_t end)
 	return fill_here(first, end);
 }
 
-/* pages_lock. All of [first, end), in address order; *@done is how far it came. */
+/* Between two steps: a waiter gets the lock, since it is handed on. */
+static void breathe(void)
+{
+	pthread_mutex_unlock(&pages_lock);
+	pthread_mutex_lock(&pages_lock);
+}
+
+/*
+ * pages_lock, dropped in between. All of [first, end), which is the caller's,
+ * in address order; *@done is how far it came.
+ */
 static int fill(size_t first, size_t end, size_t *done)
 {
 	size_t hole, stop;
@@ -240,34 +226,31 @@ static int fill(size_t first, size_t end, size_t *done)
 	*done = first;
 	while (!ret && (hole = find(pages.committed, false, *done, end)) < end) {
 		stop = find(pages.committed, true, hole, end);
-		if (stop - hole > to_pages(COMMIT_STEP))
-			stop = hole + to_pages(COMMIT_STEP);
-		if (end - first > to_pages(OUTSIDE))
-			ret = fill_outside(hole, stop);
-		else
-			ret = fill_small(hole, stop);
+		if (stop - hole > to_pages(STEP))
+			stop = hole + to_pages(STEP);
+		ret = fill_small(hole, stop);
 		*done = ret ? hole : stop;
+		if (*done < end)
+			breathe();
 	}
 	return ret;
 }
 
-/* pages_lock, dropped meanwhile. The pages are the caller's, or nobody can get them. */
+/* pages_lock, dropped in between. The pages are the caller's. */
 static void punch(size_t first, size_t end)
 {
 	size_t stop;
-	int ret;
 
 	for (; first < end; first = stop) {
-		stop = end - first > to_pages(PUNCH_STEP) ? first + to_pages(PUNCH_STEP) : end;
-		pthread_mutex_unlock(&pages_lock);
-		ret = area_file_punch(first * pages.page, (stop - first) * pages.page);
-		if (ret)	/* as good to the caller, who has been told it is zero */
-			memset((char *)pages.base + first * pages.page, 0,
-			       (stop - first) * pages.page);
-		pthread_mutex_lock(&pages_lock);
-		set(pages.used, false, first, stop);
-		if (!ret)
+		char *p = (char *)pages.base + first * pages.page;
+
+		stop = end - first > to_pages(STEP) ? first + to_pages(STEP) : end;
+		if (!area_file_punch(first * pages.page, (stop - first) * pages.page))
 			mark_hole(first, stop);
+		else	/* as good to the caller, who is told that it is zero */
+			memset(p, 0, (stop - first) * pages.page);
+		set(pages.used, false, first, stop);
+		breathe();
 	}
 }
 
@@ -427,8 +410,8 @@ static bool step_ahead(size_t front)
 	size_t hole = find(pages.committed, false, front, far);
 	size_t stop = find(pages.committed, true, hole, far);
 
-	if (stop - hole > to_pages(SPARE_STEP))
-		stop = hole + to_pages(SPARE_STEP);
+	if (stop - hole > to_pages(STEP))
+		stop = hole + to_pages(STEP);
 	if (stop - hole > room())
 		stop = hole + room();
 	return hole < stop && !fill_here(hole, stop);
@@ -465,8 +448,8 @@ static bool find_spare(size_t *page, size_t *end)
 			*end = find(pages.committed, false, spare, *end);
 			if (spare < keep && *end > keep)
 				*end = keep;
-			if (*end - spare > to_pages(SPARE_STEP))
-				*end = spare + to_pages(SPARE_STEP);
+			if (*end - spare > to_pages(STEP))
+				*end = spare + to_pages(STEP);
 			return true;
 		}
 	}
@@ -556,6 +539,7 @@ int pages_create(const struct pages_setup *setup, size_t first)
 	void *maps;
 	int ret;
 
+	pi_mutex_init(&pages_lock);
 	memset(&pages, 0, sizeof(pages));
 	pages.base = setup->base;
 	pages.page = setup->page;
@@ -587,13 +571,14 @@ void pages_fork_prepare(void)
 	pthread_mutex_lock(&pages_lock);
 }
 
-void pages_fork_release(void)
+void pages_fork_parent(void)
 {
 	pthread_mutex_unlock(&pages_lock);
 }
 
-void pages_become_private(void)
+void pages_fork_child(void)
 {
+	pi_mutex_init(&pages_lock);
 	pages.private = true;
 	pages.populate = false;
 	pages.kick = NULL;

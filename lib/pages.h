@@ -78,7 +78,7 @@ int pages_each_run(int (*each)(size_t from, size_t to));
 
 /* fork: nothing changes in between. The child's heap is private memory. */
 void pages_fork_prepare(void);
-void pages_fork_release(void);
-void pages_become_private(void);
+void pages_fork_parent(void);
+void pages_fork_child(void);
 
 #endif /* AGNOCAST_PAGES_H */
