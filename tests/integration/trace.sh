@@ -77,7 +77,8 @@ explained()
 	for i in "${!names[@]}"; do
 		name=${names[i]}
 		jq -c --argjson pid "$(cat "$dir/$name.pid")" 'select(.fault and .pid == $pid)' "$dir/trace" >"$dir/faults"
-		is "${name}_has_its_cause" "$(jq -r .cause "$dir/faults" | sort -u | xargs)" "${causes[i]}"
+		check "${name}_has_its_cause" "got '$(jq -r .cause "$dir/faults")', wanted '${causes[i]}'" \
+			grep -qxE "${causes[i]}" <(jq -r .cause "$dir/faults" | sort -u | xargs)
 		check "${name}_says_why" "$(jq -r .why "$dir/faults"); $(cat "$dir/err")" \
 			grep -qE -- "${words[i]}" <(jq -r .why "$dir/faults")
 		check "${name}_says_what_to_do" "no remedy" jq -se '[.[].do | length > 0] | all' "$dir/faults"
@@ -154,8 +155,8 @@ test_causes()
 {
 	case $(doctor_of_ebpf) in
 	*"all mappings"*) victim mmap_in_the_way_of_a_file file-in-the-way "r--p \(trace_victim\) is in the way of ${at#0x}\+16G" "$fail" file $at ;;
-	# Before 6.7 only what lies at the ends is found in time.
-	*) victim mmap_in_the_way_of_something in-the-way "in the way of ${at#0x}\+16G" "$fail" file $at ;;
+	# Before 6.7 only what lies at the ends is found by the kernel; else while the process lives.
+	*) victim mmap_in_the_way_of_something '(file-)?in-the-way' "in the way of ${at#0x}\+16G" "$fail" file $at ;;
 	esac
 	victim mmap_twice mapped-twice 'agnocast@' "$fail" twice $at
 	victim mmap_access read-only-file 'writable mapping of agnocast@' "$fail" access $at

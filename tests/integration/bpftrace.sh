@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# bpftrace.sh - the scripts of tools/bpftrace, each against something for it to see
+#
+# All run at once, since starting one takes seconds; each is fed until it has
+# seen its share. Prints `ok`, `not ok`, `skip` lines, then `N passed, N failed,
+# N skipped`; status 1 on failure.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+export BUILD=${BUILD:-$root/build}
+
+none()
+{
+	echo "skip bpftrace: $1"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 0
+}
+[ "$(id -u)" = 0 ] || none "needs root"
+command -v bpftrace >/dev/null || none "not installed"
+if [ -z "${BPFTRACE_INSIDE:-}" ]; then
+	BPFTRACE_INSIDE=1 exec unshare -m -i "$0" "$@"
+fi
+mount --make-rprivate /
+[ -e /sys/kernel/tracing/events/syscalls ] || mount -t tracefs tracefs /sys/kernel/tracing || none "no tracefs"
+[ -e /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug || none "no debugfs"
+
+dir=$(mktemp -d)
+lib=$(realpath "$BUILD/lib/libagnocast.so")
+victim=$BUILD/tests/integration/trace_victim
+at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
+processes=()
+. "$here/checks.sh"
+
+finish()
+{
+	for pid in "${processes[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$dir"
+}
+trap finish EXIT
+
+# watch NAME [OPTION...] - start a script; what it says goes to $dir/NAME
+watch()
+{
+	local name=$1
+	shift
+	bpftrace -B none "$@" "$root/tools/bpftrace/agnocast-$name.bt" "$lib" >"$dir/$name" 2>&1 &
+	echo $! >"$dir/$name.pid"
+	processes+=($!)
+}
+
+# stop NAME - its maps are printed at the end
+stop()
+{
+	local pid
+	pid=$(cat "$dir/$1.pid")
+	kill -TERM "$pid" 2>/dev/null
+	until_true 20 sh -c "! kill -0 $pid" || kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+}
+
+# feed - a bit of everything that the scripts look for
+feed()
+{
+	"$victim" twice $at
+	"$BUILD/tests/integration/top_victim" calls $at </dev/null >/dev/null
+	MEMPOOL_SIZE=1M LD_PRELOAD=$lib python3 -c 'x = [bytes(1000000) for i in range(60)]' 2>/dev/null
+}
+
+# started NAME - it has attached and seen something (stopped before that, it would say nothing)
+seen()
+{
+	case $1 in
+	mapfail | grow) grep -qE '^[0-9]+ +[0-9]+ ' "$dir/$1" ;;
+	*) grep -q Attaching "$dir/$1" ;;
+	esac
+}
+
+if [ -z "${AGNOCAST_VM:-}" ]; then
+	"$BUILD/tools/agnocastd" --socket "$dir/registry" 2>"$dir/registry.log" &
+	processes+=($!)
+	until_true 5 test -S "$dir/registry"
+	export AGNOCAST_REGISTRY=$dir/registry
+fi
+MEMPOOL_SIZE=16M "$BUILD/examples/hello_talker" >/dev/null 2>&1 &
+processes+=($!)
+MEMPOOL_SIZE=16M "$BUILD/examples/hello_listener" >"$dir/listener" 2>&1 &
+processes+=($!)
+until_true 20 grep -q heard "$dir/listener"
+
+watch mapfail
+watch mqsend
+watch latency --usdt-file-activation
+watch grow --usdt-file-activation
+end=$((SECONDS + ${BPFTRACE_SECONDS:-40}))
+until { seen mapfail && seen grow && seen mqsend && seen latency; } || [ $SECONDS -ge $end ]; do
+	feed
+done
+feed
+sleep 2		# a message comes twice a second: what is asked is that some of them are seen
+for name in mapfail mqsend latency grow; do
+	stop $name
+done
+
+check mapfail_shows_the_call "$(head -c 600 "$dir/mapfail")" grep -qE " trace_victim +mmap ${at}\+17179869184 fd [0-9]+: errno 17" "$dir/mapfail"
+check mapfail_counts "$(tail -n 5 "$dir/mapfail")" grep -qE '^@errors\[trace_victim, 17\]: [1-9]' "$dir/mapfail"
+check mqsend_has_a_histogram "$(head -c 600 "$dir/mqsend")" grep -qE '^\[[0-9]+K?, [0-9]+K?\) +[1-9]' "$dir/mqsend"
+check mqsend_counts "$(tail -n 8 "$dir/mqsend")" grep -qE '^@coalesced\[top_victim, [0-9]+\]: 6' "$dir/mqsend"
+check mqsend_counts_failures "$(tail -n 8 "$dir/mqsend")" grep -qE '^@failed\[top_victim, [0-9]+, 90\]: 8' "$dir/mqsend"
+check latency_names_the_topic "$(head -c 600 "$dir/latency")" grep -qF '@latency_ns[/hello]' "$dir/latency"
+check latency_has_a_histogram "$(tail -n 5 "$dir/latency")" grep -qE '^\[[0-9]+[KM]?, [0-9]+[KM]?\) +[1-9]' "$dir/latency"
+check grow_shows_growth "$(head -c 600 "$dir/grow")" grep -qE ' python3 +0x18[0-9a-f]+\+[0-9]+: 0$' "$dir/grow"
+check grow_sums_up "$(tail -n 5 "$dir/grow")" grep -qE '^@bytes\[python3, [0-9]+\]: [0-9]{6,}' "$dir/grow"
+summary
