@@ -59,6 +59,7 @@ scripts="
 	top
 	trace
 	doctor
+	bpftrace
 	demo
 "
 for script in $scripts; do
