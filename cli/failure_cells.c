@@ -82,7 +82,7 @@ static const struct column columns[] = {
 	{ "TIME", 8, 2, COLUMN_BIG, when },
 	{ "PID", 7, 0, 0, pid },
 	{ "COMM", 11, 3, COLUMN_TEXT, comm },
-	{ "CALL", 8, 1, COLUMN_TEXT, call },
+	{ "CALL", 10, 1, COLUMN_TEXT, call },
 	{ "ERROR", 8, 0, COLUMN_TEXT, error },
 	{ "WHAT", 10, 0, COLUMN_TEXT | COLUMN_FLEX, what },
 	{ "COUNT", 5, 4, COLUMN_BIG, count },

@@ -113,12 +113,13 @@ static void put_tabs(struct frame *frame, size_t at, const struct screen *screen
 
 	if (screen->paused)
 		used += (size_t)snprintf(line + used, ROWS_LINE - used, "  PAUSED");
-	used += (size_t)snprintf(line + used, ROWS_LINE - used, "  sort: %s %c",
-				 order->column < 0 ? "none"
-						   : rows_title(screen->view, (size_t)order->column),
-				 rows_is_descending(screen->view, *order) ? 'v' : '^');
+	if (order->column >= 0 || order->invert)
+		used += (size_t)snprintf(line + used, ROWS_LINE - used, "  sort: %s %c",
+					 order->column < 0 ? "none"
+					 : rows_title(screen->view, (size_t)order->column),
+					 rows_is_descending(screen->view, *order) ? 'v' : '^');
 	if (*screen->filter)
-		snprintf(line + used, ROWS_LINE - used, "  filter: %s  %zu of %zu",
+		snprintf(line + used, ROWS_LINE - used, "  filter: %s %zu/%zu",
 			 format_clean(filter, sizeof(filter), screen->filter),
 			 selection->count, selection->all);
 	put(frame, at, FRAME_PLAIN, line);
@@ -255,7 +256,7 @@ static void put_help(struct frame *frame, struct screen *screen)
 						 : " any key: back");
 }
 
-/* What is typed, a message, or where a replay stands, in the place of the keys. */
+/* What is typed, or a message, in the place of the keys. */
 static void put_prompt(struct frame *frame, const struct screen *screen)
 {
 	static const char *const titles[] = {
@@ -282,14 +283,18 @@ static void put_prompt(struct frame *frame, const struct screen *screen)
 	}
 }
 
+/* At the right of the first line. */
 static void put_replay(struct frame *frame, const struct screen *screen)
 {
-	char line[ROWS_LINE + 48];
-	struct frame_line *bar = &frame->line[frame->lines - 1];
+	char place[64], line[ROWS_LINE];
+	size_t width = (size_t)snprintf(place, sizeof(place), "  replay %zu/%zu%s", screen->step,
+					screen->steps, screen->paused ? " PAUSED" : "");
 
-	snprintf(line, sizeof(line), " replay %zu of %zu%s [ ] step %s", screen->step,
-		 screen->steps, screen->paused ? " PAUSED" : "", bar->text);
-	snprintf(bar->text, ROWS_LINE, "%.*s", ROWS_LINE - 1, line);
+	if (width >= frame->columns)
+		return;
+	format_fit(line, sizeof(line) - width, frame->line[0].text, frame->columns - width, 0);
+	strcat(line, place);
+	put(frame, 0, frame->line[0].style, line);
 }
 
 static void put_too_small(struct frame *frame)

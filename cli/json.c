@@ -74,8 +74,11 @@ void json_null(struct json *json, const char *name)
 	fputs("null", json->out);
 }
 
+/* Many readers have no larger integers. */
 void json_number(struct json *json, const char *name, uint64_t number)
 {
+	if (number > INT64_MAX)
+		number = INT64_MAX;
 	key(json, name);
 	fprintf(json->out, "%" PRIu64, number);
 }
@@ -120,4 +123,10 @@ void json_address(struct json *json, const char *name, uint64_t address)
 {
 	key(json, name);
 	fprintf(json->out, "\"0x%" PRIx64 "\"", address);
+}
+
+void json_id(struct json *json, const char *name, uint64_t id)
+{
+	key(json, name);
+	fprintf(json->out, "\"%" PRIu64 "\"", id);
 }

@@ -29,7 +29,8 @@ void json_open_list(struct json *json, const char *name);
 void json_close_list(struct json *json);
 void json_object(struct json *json, const char *name);	/* an object as a member */
 void json_null(struct json *json, const char *name);
-void json_number(struct json *json, const char *name, uint64_t number);
+void json_number(struct json *json, const char *name, uint64_t number);	/* at most 2^63 - 1 */
+void json_id(struct json *json, const char *name, uint64_t id);	/* a string: readers round */
 void json_signed(struct json *json, const char *name, int64_t number);
 void json_known(struct json *json, const char *name, bool known, uint64_t number);
 void json_real(struct json *json, const char *name, bool known, double number);

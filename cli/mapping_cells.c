@@ -106,7 +106,7 @@ static const struct column columns[] = {
 	{ "COMM", 12, 3, COLUMN_TEXT, comm },
 	{ "ROLE", 4, 2, COLUMN_TEXT, role },
 	{ "STATE", 9, 1, COLUMN_TEXT, state },
-	{ "TOPICS", 8, 5, COLUMN_TEXT | COLUMN_FLEX, topics },
+	{ "TOPICS", 8, 5, COLUMN_TEXT | COLUMN_TAIL | COLUMN_FLEX, topics },
 };
 
 const struct table mapping_table = { columns, sizeof(columns) / sizeof(columns[0]) };

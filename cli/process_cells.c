@@ -157,7 +157,7 @@ static void mean(const struct model *model, size_t row, struct cell *cell)
 
 static const struct column columns[] = {
 	{ "PID", 7, 0, 0, pid },
-	{ "COMM", 9, 0, COLUMN_TEXT | COLUMN_FLEX, comm },
+	{ "COMM", 15, 0, COLUMN_TEXT | COLUMN_FLEX, comm },
 	{ "PUB", 3, 1, COLUMN_BIG, publishers },
 	{ "SUB", 3, 1, COLUMN_BIG, subscriptions },
 	{ "AREA-BASE", 12, 9, 0, base },
@@ -168,7 +168,7 @@ static const struct column columns[] = {
 	{ "IN", 3, 4, COLUMN_BIG, maps_in },
 	{ "SHM", 3, 5, COLUMN_BIG, shm_opens },
 	{ "MMAP", 4, 5, COLUMN_BIG, mmaps },
-	{ "MQO", 3, 6, COLUMN_BIG, mq_opens },
+	{ "MQO", 3, 8, COLUMN_BIG, mq_opens },
 	{ "MQS", 4, 6, COLUMN_BIG, mq_sends },
 	{ "ERR", 3, 4, COLUMN_BIG, errors },
 	{ "MEAN", 5, 7, COLUMN_BIG, mean },

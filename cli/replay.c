@@ -61,6 +61,12 @@ static uint64_t address(const json_t *object, const char *name)
 	return strtoull(string(object, name), NULL, 16);
 }
 
+/* Ids are strings of digits. */
+static uint64_t id(const json_t *object, const char *name)
+{
+	return strtoull(string(object, name), NULL, 10);
+}
+
 /* The time at which something was that is @name ns old. */
 static uint64_t moment(const struct model *model, const json_t *object, const char *name)
 {
@@ -140,9 +146,9 @@ static void take_endpoint(struct model *model, uint64_t topic, const json_t *end
 {
 	struct endpoint_row *row = MODEL_ADD(model, endpoints);
 
-	row->generation = number(endpoint, "id");
+	row->generation = id(endpoint, "id");
 	row->topic = topic;
-	row->session = number(endpoint, "session");
+	row->session = id(endpoint, "session");
 	row->pid = (uint32_t)number(endpoint, "pid");
 	row->kind = strcmp(string(endpoint, "kind"), "publisher") ? AGNOCAST_SUBSCRIPTION
 								  : AGNOCAST_PUBLISHER;
@@ -161,7 +167,7 @@ static void take_topic(struct replay *replay, struct model *model, const json_t 
 	size_t i;
 
 	(void)replay;
-	row->topic = number(topic, "id");
+	row->topic = id(topic, "id");
 	COPY(row->name, topic, "topic");
 	row->publishers = (uint32_t)number(topic, "publishers");
 	row->subscriptions = (uint32_t)number(topic, "subscriptions");
@@ -201,7 +207,7 @@ static void take_process(struct replay *replay, struct model *model, const json_
 	struct process_row *row = MODEL_ADD(model, processes);
 
 	(void)replay;
-	row->session = number(process, "session");
+	row->session = id(process, "session");
 	row->pid = (uint32_t)number(process, "pid");
 	row->uid = (uint32_t)number(process, "uid");
 	COPY(row->comm, process, "comm");
@@ -247,9 +253,9 @@ static void take_mapping(struct replay *replay, struct model *model, const json_
 	const char *role = string(mapping, "role");
 
 	(void)replay;
-	row->serial = number(mapping, "serial");
-	row->owner = number(mapping, "owner_session");
-	row->reader = number(mapping, "session");
+	row->serial = id(mapping, "serial");
+	row->owner = id(mapping, "owner_session");
+	row->reader = id(mapping, "session");
 	row->owner_pid = (uint32_t)number(mapping, "owner_pid");
 	row->reader_pid = (uint32_t)number(mapping, "pid");
 	COPY(row->comm, mapping, "comm");

@@ -52,7 +52,7 @@ static void registry_line(char *line, const struct model *model)
 		return;
 	}
 	snprintf(line, ROWS_LINE, "agnocast-top " AGNOCAST_VERSION
-		 "  every %.4gs  registry: %s %s at %s", model->delay_s,
+		 "  every %.4gs  %s %s at %s", model->delay_s,
 		 format_clean(home, sizeof(home), model->version.home),
 		 format_clean(version, sizeof(version), model->version.version),
 		 format_clean(where, sizeof(where), model->where));
@@ -61,24 +61,22 @@ static void registry_line(char *line, const struct model *model)
 /* What eBPF saw in all, of the processes that are still shown. */
 static void bpf_line(char *line, const struct model *model)
 {
-	size_t used = (size_t)snprintf(line, ROWS_LINE, "eBPF on, lost %llu: ",
-				       (unsigned long long)model->lost);
-	uint64_t errors = 0;
+	uint64_t calls[MODEL_CALLS] = { 0 }, errors = 0;
+	size_t used;
 
-	for (size_t call = 0; call < MODEL_CALLS; call++) {
-		uint64_t calls = 0;
-
-		for (size_t i = 0; i < model->processes_count; i++) {
-			calls += model->processes[i].calls[call].calls;
+	for (size_t i = 0; i < model->processes_count; i++)
+		for (size_t call = 0; call < MODEL_CALLS; call++) {
+			calls[call] += model->processes[i].calls[call].calls;
 			errors += model->processes[i].calls[call].errors;
 		}
-		if (calls && used < ROWS_LINE)
-			used += (size_t)snprintf(line + used, ROWS_LINE - used, "%s %llu  ",
-						 cause_call((uint32_t)call), (unsigned long long)calls);
-	}
-	if (used < ROWS_LINE)
-		snprintf(line + used, ROWS_LINE - used, "errors %llu%s%s",
-			 (unsigned long long)errors, model->bpf_why[0] ? "; " : "", model->bpf_why);
+	used = (size_t)snprintf(line, ROWS_LINE, "eBPF on: lost %llu  errors %llu%s%s",
+				(unsigned long long)model->lost, (unsigned long long)errors,
+				model->bpf_why[0] ? "  " : "", model->bpf_why);
+	for (size_t call = 0; call < MODEL_CALLS && used < ROWS_LINE; call++)
+		if (calls[call])
+			used += (size_t)snprintf(line + used, ROWS_LINE - used, "  %s %llu",
+						 cause_call((uint32_t)call),
+						 (unsigned long long)calls[call]);
 }
 
 static void sums_line(char *line, const struct model *model)

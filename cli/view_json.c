@@ -89,10 +89,10 @@ static void put_endpoint(struct json *json, const struct model *model,
 	bool publisher = endpoint->kind == AGNOCAST_PUBLISHER;
 
 	json_open(json);
-	json_number(json, "id", endpoint->generation);
+	json_id(json, "id", endpoint->generation);
 	json_string(json, "kind", publisher ? "publisher" : "subscription");
 	json_number(json, "pid", endpoint->pid);
-	json_number(json, "session", endpoint->session);
+	json_id(json, "session", endpoint->session);
 	json_string(json, "node", endpoint->node);
 	json_number(json, "depth", endpoint->depth);
 	json_bool(json, "transient_local", endpoint->flags & AGNOCAST_TRANSIENT_LOCAL);
@@ -122,7 +122,7 @@ static void put_topic(struct json *json, const struct model *model, const struct
 
 	json_open(json);
 	json_string(json, "topic", topic->name);
-	json_number(json, "id", topic->topic);
+	json_id(json, "id", topic->topic);
 	json_number(json, "publishers", topic->publishers);
 	json_number(json, "subscriptions", topic->subscriptions);
 	json_number(json, "depth", topic->depth);
@@ -196,7 +196,10 @@ static void put_process(struct json *json, const struct model *model,
 	json_bool(json, "registered", listed && !process->exited);
 	json_bool(json, "exited", process->exited);
 	json_known(json, "exited_ago", process->exited, age(model, process->exited_ns));
-	json_known(json, "session", listed, process->session);
+	if (listed)
+		json_id(json, "session", process->session);
+	else
+		json_null(json, "session");
 	json_known(json, "uid", listed, process->uid);
 	json_bool(json, "ready", process->ready);
 	json_number(json, "publishers", process->publishers);
@@ -228,7 +231,7 @@ static void put_mapping(struct json *json, const struct model *model,
 	mapping_state(state, sizeof(state), mapping);
 	json_open(json);
 	json_number(json, "owner_pid", mapping->owner_pid);
-	json_number(json, "owner_session", mapping->owner);
+	json_id(json, "owner_session", mapping->owner);
 	json_address(json, "start", mapping->base);
 	json_address(json, "end", mapping->base + mapping->size);
 	if (mapping->perm_state == PERM_FOUND)
@@ -239,7 +242,7 @@ static void put_mapping(struct json *json, const struct model *model,
 		json_null(json, "perm");
 	json_known(json, "perm_age", mapping->perm_ns, age(model, mapping->perm_ns));
 	json_number(json, "pid", mapping->reader_pid);
-	json_number(json, "session", mapping->reader);
+	json_id(json, "session", mapping->reader);
 	json_string(json, "comm", mapping->comm);
 	json_string(json, "role", mapping_role(mapping));
 	json_string(json, "state", state);
@@ -251,7 +254,7 @@ static void put_mapping(struct json *json, const struct model *model,
 	json_number(json, "error", mapping->error);
 	json_bool(json, "owner_alive", mapping->owner_alive);
 	json_bool(json, "wrong", model_mapping_is_wrong(mapping));
-	json_number(json, "serial", mapping->serial);
+	json_id(json, "serial", mapping->serial);
 	json_close(json);
 }
 

@@ -57,6 +57,7 @@ scripts="
 	namespaces
 	install
 	top
+	screens
 	trace
 	doctor
 	bpftrace

@@ -330,7 +330,7 @@ test_screen()
 	tm resize-window -x 80 -y 24
 	check screen_survives_tiny "$(screen)" until_true 3 shows '^ >/victim/talk +1 +1 +'
 	tm send-keys q
-	check screen_quits "$(screen)" until_true 3 shows '^status 0'
+	check screen_quits "$(screen)" until_true 10 shows '^status 0'
 	check screen_gives_the_terminal_back "$(screen)" shows '^before'
 	test_screen_colour
 	test_screen_signals

@@ -117,14 +117,14 @@ Test(screen, sorts_by_the_next_column_and_inverts)
 	SHOWS("sort: PUB ^");
 	press("<<<");
 	SHOWS("sort: DEPTH ^");
-	press("<F6>");
-	SHOWS("sort: none");
+	press("I<F6>");
+	HIDES("sort:");
 }
 
 Test(screen, a_filter_works_while_it_is_typed_and_esc_takes_it_back)
 {
 	press("\\vec");
-	SHOWS("filter: vec  1 of 2");
+	SHOWS("filter: vec 1/2");
 	HIDES("/points_of");
 	press("<Back><Back><Back>");
 	SHOWS("/points_of");
@@ -218,7 +218,7 @@ Test(screen, replay_steps_within_its_bounds)
 	press("]]]]");
 	cr_expect_eq(screen.step, 3);
 	cr_expect(screen.paused);
-	SHOWS("replay 3 of 3 PAUSED");
+	SHOWS("  replay 3/3 PAUSED\n");
 }
 
 Test(screen, nothing_hostile_reaches_the_terminal)

@@ -80,7 +80,7 @@ TestSuite(text, .init = utf8);
 Test(text, is_this_at_80_columns)
 {
 	static const char golden[] =
-"agnocast-top " AGNOCAST_VERSION "  every 1s  registry: kernel 9.9 at /run/a\n"
+"agnocast-top " AGNOCAST_VERSION "  every 1s  kernel 9.9 at /run/a\n"
 "Procs 2  Topics 2  Pub 1  Sub 3  Maps 0/1 ok  Heap 33M of 104M (partly)  shm 12%\n"
 "eBPF off: not permitted\n"
 "\n"
@@ -90,15 +90,15 @@ Test(text, is_this_at_80_columns)
 "~ /map/?[31mvector_map           0   1      -     -     -     -     0    0     4\n"
 "\n"
 "Procs\n"
-"      PID COMM         PUB SUB  USED COMMT MPOOL  IN SHM MMAP MQO  MQS ERR  MEAN\n"
-"~   14671 lidar_driver   1   0   33M  104M  100M   0   0   13   0    0   3 2.0us\n"
-"  4194304 b?ad           0   2     ?     ?     0   1   ?    ?   ?    ?   ?     ?\n"
-"x      99 rosbag         0   0     -     -     0   0   ?    ?   ?    ?   ?     ?\n"
+"      PID COMM             PUB SUB  USED COMMT MPOOL  IN SHM MMAP  MQS ERR  MEAN\n"
+"~   14671 lidar_driver       1   0   33M  104M  100M   0   0   13    0   3 2.0us\n"
+"  4194304 b?ad               0   2     ?     ?     0   1   ?    ?    ?   ?     ?\n"
+"x      99 rosbag             0   0     -     -     0   0   ?    ?    ?   ?     ?\n"
 "\n"
 "Maps\n"
 "    OWNER        START PERM     PID COMM         ROLE STATE     TOPICS\n"
-"    14671 180000000000 rw-s   14671 lidar_driver own  ok        /sensing/lidar/+\n"
-"!   14671 180000000000 ?    4194304 b?ad         read EEXIST    /sensing/lidar/+\n"
+"    14671 180000000000 rw-s   14671 lidar_driver own  ok        +_very_long_name\n"
+"!   14671 180000000000 ?    4194304 b?ad         read EEXIST    +_very_long_name\n"
 "\n"
 "Graph\n"
 "  TOPIC/PROCESS                                    HZ   B/S LAG   P99  DROP HELD\n"
@@ -109,8 +109,8 @@ Test(text, is_this_at_80_columns)
 "   `- sub 4194304 b?ad                            0.0     -   -     -     0    0\n"
 "\n"
 "Fails\n"
-"      TIME     PID COMM        CALL     ERROR    WHAT                      COUNT\n"
-"! 22:13:20 4194304 b?ad        mmap     EEXIST   agnocast@14671 180000000+     3\n"
+"      TIME     PID COMM        CALL       ERROR    WHAT                    COUNT\n"
+"! 22:13:20 4194304 b?ad        mmap       EEXIST   agnocast@14671 1800000+     3\n"
 "    no file is in the way; do: another window base\n";
 	char *out = text_of(make_model(), VIEW_ALL, 80);
 
