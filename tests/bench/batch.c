@@ -44,8 +44,8 @@ static void print(const char *role, struct samples *samples, const struct usage 
 	printf("{\"role\":\"%s\",\"bad\":%llu,", role, (unsigned long long)bad);
 	usage_print(from, to, messages);
 	printf(",");
-	/* Samples are nanoseconds a message times 100. */
-	samples_print("per_message", samples);
+	/* Samples are picoseconds, so this prints nanoseconds. */
+	samples_print("per_message_ns", samples);
 	printf("}\n");
 }
 
@@ -85,7 +85,7 @@ static void publish_batches(void)
 			mark();
 		/* The first batches make pages and caches. */
 		if (batch > 8)
-			samples_add(&samples, t0 * 100 / args.flight);
+			samples_add(&samples, t0 * 1000 / args.flight);
 		atomic_store_explicit(&args.meeting->go, batch, memory_order_release);
 		wait_for(&args.meeting->stop, batch);
 	}
@@ -161,7 +161,7 @@ static void read_batches(void)
 		if (batch > 8)
 			mark();
 		if (batch > 8)
-			samples_add(&samples, t0 * 100 / (args.flight * args.subs));
+			samples_add(&samples, t0 * 1000 / (args.flight * args.subs));
 		messages += args.flight * args.subs;
 		atomic_store_explicit(&args.meeting->stop, batch, memory_order_release);
 	}
