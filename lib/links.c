@@ -256,14 +256,11 @@ void links_wake(struct agnocast_publisher *pub, bool all)
 		/* Relaxed, both: the caller's full fence is between our entry and this. */
 		waiting = atomic_load_explicit(&link->sub->waiting, memory_order_relaxed);
 		bell = atomic_load_explicit(&link->sub->bell, memory_order_relaxed);
-		if (AGNOCAST_SLEEPERS(waiting) && waiting >> 16 != link->woken) {
-			link->woken = waiting >> 16;
+		if (AGNOCAST_SLEEPERS(waiting) &&
+		    wake_is_due(waiting >> 16, &link->slept, &link->woken))
 			wanted = true;
-		}
-		if (bell != link->rung) {
-			link->rung = bell;
+		if (wake_is_due(bell, &link->armed, &link->rung))
 			bells = add_sleeper(pub, bells, link, bell & 1);
-		}
 	}
 	if (wanted) {
 		/* One call for all of them: they sleep on the same word. */

@@ -24,9 +24,27 @@ struct link {
 	uint64_t block;
 	struct peer *peer;			/* NULL: not mapped yet */
 	const struct agnocast_sub *sub;		/* in peer's area; NULL with it */
-	uint64_t woken;		/* the sleep whose sleepers have been woken */
-	uint64_t rung;		/* the bell's arming that has been rung for */
+	uint64_t slept;		/* the sleep that the last publish saw */
+	uint64_t woken;		/* the sleep whose sleepers have been woken for good */
+	uint64_t armed;		/* the bell's arming that the last publish saw */
+	uint64_t rung;		/* the arming that has been rung for, for good */
 };
+
+/*
+ * A publish wakes whoever sleeps. The first that sees a sleep may see it late,
+ * when the sleeper has taken its message already and does not sleep yet: that
+ * wake-up goes nowhere. The second has moved the head after the sleep was
+ * there to be seen, so it meets the sleeper on the futex, or keeps it away.
+ */
+static inline bool wake_is_due(uint64_t now, uint64_t *seen, uint64_t *done)
+{
+	if (now == *done)
+		return false;
+	if (now == *seen)
+		*done = now;
+	*seen = now;
+	return true;
+}
 
 /* A message that left the ring and may still be held. */
 struct retired {
