@@ -60,6 +60,7 @@ part fuzz make -s --no-print-directory -C tests/fuzz run FUZZ_SECONDS="${FUZZ_SE
 part integration tests/integration/native.sh
 part compat tests/compat/run.sh short
 part stress tests/stress/run.sh
+part bench tests/bench/smoke.sh
 if [ "${VM:-yes}" = yes ]; then
 	part vm make --no-print-directory vm
 else
