@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh - every test: unit, unit under sanitizers, model, fuzz, integration, stress, VM
+# run.sh - every test: unit, unit under sanitizers, model, fuzz, integration, stress, benchmarks, VM
 #
 # Runs all of them whatever fails. The last line is the sum:
 # N passed, N failed, N skipped. VM=no leaves the VM out, which is counted as

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -159,7 +158,8 @@ def measure(machine, peers, stages, only):
                 entry['took_s'] = round(time.monotonic() - began, 2)
                 if os.environ.get('BENCH_VERBOSE'):
                     print(f'{entry["took_s"]:6.2f} s {one["scenario"]} {one.get("group", "")} '
-                          f'{one["label"]} {one["how"]} {one["bytes"]} {entry["failures"][-1:]}', file=sys.stderr)
+                          f'{one["label"]} {one["how"]} {one["bytes"]} {entry["failures"][-1:]}',
+                          file=sys.stderr)
                 entry['runs'].append(run)
     progress_end()
     return [r for r in results.values() if any(r['runs']) or r['failures']]

@@ -9,14 +9,11 @@ the repetitions. Prints a table; build/bench.json has everything (docs/bench.md
 says what the fields mean).
 """
 
-import argparse
 import ctypes
 import json
-import mmap
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -41,6 +38,7 @@ class Machine:
         self.dir = tempfile.mkdtemp(prefix='agnocast-bench.', dir='/dev/shm')
         self.latency_fd = None
         self.sys_enter = 0
+        self.tracefs = None
         self.cpus = sorted(os.sched_getaffinity(0))
         self.efds = [os.eventfd(0, 0) for _ in range(EFDS)]
 
@@ -77,14 +75,12 @@ class Machine:
         path = tempfile.mkdtemp(dir=self.dir)
         if libc.mount(b'tracefs', path.encode(), b'tracefs', 0, None):
             return None
+        self.tracefs = path
         return path
 
     def release(self):
-        ctypes.CDLL(None).umount2(os.path.join(self.dir, '').encode(), 2)
-        for name in os.listdir(self.dir):
-            path = os.path.join(self.dir, name)
-            if os.path.ismount(path):
-                subprocess.run(['umount', path], check=False)
+        if self.tracefs:
+            ctypes.CDLL(None).umount2(self.tracefs.encode(), 0)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
