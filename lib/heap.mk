@@ -8,6 +8,7 @@ HEAP_SRCS := \
 	area.c \
 	block.c \
 	config.c \
+	copy.c \
 	fork.c \
 	heap.c \
 	heap_os.c \

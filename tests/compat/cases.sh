@@ -6,7 +6,8 @@
 # case_NAME runs in an empty directory of its own; all that it prints, and how
 # it ends, must be the same whosever heap it is. needs_NAME: commands that must
 # be there. LONG=yes: more of the same. What differs from run to run (times,
-# pids, ports) is not printed.
+# pids, ports) is not printed. A line "broken" says that the work itself did not
+# go as meant, which is a failure even where it fails both ways.
 
 many() { if [ "${LONG:-}" = yes ]; then echo $(($1 * $2)); else echo "$1"; fi; }
 
@@ -15,7 +16,7 @@ until_true()
 {
 	local i
 	for ((i = 0; i < 400; i++)); do "$@" >/dev/null 2>&1 && return; sleep 0.05; done
-	echo "never: $*"
+	echo "broken: never $*"
 	return 1
 }
 
@@ -194,7 +195,7 @@ needs_openssl='openssl'
 case_openssl()
 {
 	head -c "$(many 8000000 20)" /dev/zero | openssl enc -aes-256-ctr -pbkdf2 -pass pass:a -nosalt | openssl dgst -sha256
-	openssl speed -seconds 1 -bytes 4096 sha256 >/dev/null 2>&1; echo "speed $?"
+	openssl speed -seconds 1 -bytes 4096 sha256 >/dev/null 2>&1 || echo "broken: speed $?"
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=x 2>/dev/null
 	openssl x509 -in c -noout -subject && openssl verify -CAfile c c
 }
@@ -257,8 +258,7 @@ case_redis()
 		--logfile log >/dev/null &
 	local cli=(redis-cli -s "$PWD/s")
 	until_true "${cli[@]}" ping
-	redis-benchmark -s "$PWD/s" -q -n "$(many 20000 5)" -c 20 -P 4 -t set,get,incr,lpush,lpop,sadd,hset,mset >/dev/null
-	echo "benchmark $?"
+	redis-benchmark -s "$PWD/s" -q -n "$(many 20000 5)" -c 20 -P 4 -t set,get,incr,lpush,lpop,sadd,hset,mset >/dev/null || echo "broken: benchmark $?"
 	"${cli[@]}" debug populate 50000 key 200
 	for i in 1 2 3; do
 		"${cli[@]}" bgsave >/dev/null
@@ -322,12 +322,15 @@ case_imagemagick()
 needs_stress_ng='stress-ng'
 case_stress_ng()
 {
+	local s
 	for s in malloc bigheap fork forkheavy vfork clone daemon pthread tree tsearch hsearch list \
 			skiplist zlib mergesort dynlib exec spawn zombie; do
-		stress-ng --$s 1 --$s-ops "$(many 100 3)" --malloc-bytes 64m --bigheap-bytes 64m \
-			--timeout 20 --verify --temp-path . >log 2>&1
-		echo "$s $?"
+		stress-ng --"$s" 2 --"$s"-ops 100 --timeout 4 --verify --temp-path . >log 2>&1 ||
+			echo "broken: $s $? $(tail -n 1 log)"
+		echo "$s"
 	done
+	stress-ng --malloc 2 --malloc-ops "$(many 2000 20)" --malloc-bytes 32m --malloc-thresh 1m \
+		--malloc-touch --verify --timeout 60 >log 2>&1 || echo "broken: $? $(tail -n 1 log)"
 }
 
 needs_pcl='pcl_voxel_grid pcl_outlier_removal'
@@ -335,9 +338,9 @@ case_pcl()
 {
 	awk -v n="$(many 40000 5)" 'BEGIN { srand(1); print "# .PCD v0.7\nVERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH " n "\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS " n "\nDATA ascii"
 		for (i = 0; i < n; i++) print rand() * 10, rand() * 10, rand() }' >a.pcd
-	pcl_voxel_grid a.pcd b.pcd -leaf 0.1,0.1,0.1 >/dev/null 2>&1; echo "voxel_grid $?"; md5sum <b.pcd
-	pcl_outlier_removal b.pcd c.pcd -method statistical -mean_k 10 >/dev/null 2>&1; echo "outliers $?"; md5sum <c.pcd
-	pcl_normal_estimation c.pcd d.pcd -k 12 >/dev/null 2>&1; echo "normals $?"; md5sum <d.pcd
+	pcl_voxel_grid a.pcd b.pcd -leaf 0.1,0.1,0.1 >/dev/null 2>&1; [ -s b.pcd ] || echo "broken: no voxels"; md5sum <b.pcd
+	pcl_outlier_removal b.pcd c.pcd -method statistical -mean_k 10 >/dev/null 2>&1; [ -s c.pcd ] || echo "broken: no inliers"; md5sum <c.pcd
+	pcl_normal_estimation c.pcd d.pcd -k 12 >/dev/null 2>&1; [ -s d.pcd ] || echo "broken: no normals"; md5sum <d.pcd
 }
 
 needs_opencv='/usr/bin/python3'

@@ -107,6 +107,8 @@ compare()
 		not_ok "$1" "status $with, without us $plain; $(tail -n 1 "$work/ours/out")"
 	elif ! cmp -s "$work/plain/out" "$work/ours/out"; then
 		not_ok "$1" "$(diff "$work/plain/out" "$work/ours/out" | sed -n 2,4p | tr '\n' ' ')"
+	elif grep -q '^broken' "$work/plain/out"; then
+		not_ok "$1" "$(grep -m 1 '^broken' "$work/plain/out")"
 	elif [ "$plain" -ge 124 ]; then
 		not_ok "$1" "status $plain both ways; $(tail -n 1 "$work/plain/out")"
 	else

@@ -6,5 +6,5 @@ TESTS += test_config test_heap
 
 SRC_test_config := test_config.c ../../lib/config.c
 INC_test_config := -I../../lib
-SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c block.c config.c pages.c probes.c shmfile.c maps.c window.c)
+SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c block.c config.c copy.c pages.c probes.c shmfile.c maps.c window.c)
 INC_test_heap := -I../../lib
