@@ -104,6 +104,11 @@ static bool roster_moved(const struct agnocast_publisher *pub, uint32_t awaited)
 	       roster_generation(pub->roster) != pub->roster_seen;
 }
 
+bool links_moved(const struct agnocast_publisher *pub)
+{
+	return pub->stray || roster_moved(pub, rosters_awaited());
+}
+
 bool links_refresh(struct agnocast_publisher *pub)
 {
 	struct agnocast_roster_entry *entries;

@@ -39,31 +39,34 @@ static int refuse(struct agnocast_publisher *pub)
 static int publish_locked(struct agnocast_publisher *pub, struct ring_item *item,
 			  void *batch[RECLAIM_BATCH], uint32_t *doomed)
 {
-	bool current;
-	int ret;
+	bool full = ring_count(pub->ring) >= pub->depth + pub->slack, current, moved;
+	int ret = 0;
 
 	if (pub->retired_count >= retire_limit(pub)) {
 		*doomed = links_refresh(pub) ? reclaim(pub, batch) : 0;
 		if (pub->retired_count >= retire_limit(pub))
 			return refuse(pub);
 	}
-	ret = reclaim_reserve(pub, 1);
+	if (full)
+		ret = reclaim_reserve(pub, pub->slack + 1);
 	if (ret)
 		return ret;
 	item->seq = ring_put(pub->ring, item);
 	PROBE(publish, pub->add.topic, pub->generation, item->seq, item->address, item->bytes);
-	reclaim_retire(pub, pub->depth);
+	if (full)
+		reclaim_retire(pub, pub->depth);
 	/*
 	 * The entry, the head and the tail before the roster, the claims and the
-	 * waiting counters: see the top of ring.h. A subscription that registered
-	 * before this fence is in the roster that we look at now.
+	 * waiting counters: see the tops of ring.h and wait.h. A subscription that
+	 * registered before this fence is in the roster that we look at now.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
-	current = links_refresh(pub);
+	moved = links_moved(pub);
+	current = !moved || links_refresh(pub);
 	if (!current || pub->unmapped)
 		participant_kick();
 	links_wake(pub, !current);
-	if (current && !*doomed)
+	if ((full || moved) && current && !*doomed)
 		*doomed = reclaim(pub, batch);
 	atomic_store_explicit(&pub->ring->published_bytes,
 			      atomic_load_explicit(&pub->ring->published_bytes,
@@ -87,6 +90,7 @@ int agnocast_publisher_publish(struct agnocast_publisher *pub, void *message, ui
 			foreign_tell(pub->add.topic, message);
 		return -EFAULT;
 	}
+	ring_prepare(pub->ring);
 	pthread_mutex_lock(&pub->lock);
 	item.publish_ns = clock_ns();
 	ret = publish_locked(pub, &item, batch, &doomed);
@@ -121,6 +125,7 @@ static int create_ring(struct agnocast_publisher *pub,
 	int ret = 0;
 
 	pub->depth = options->depth;
+	pub->slack = ring_slack(options->depth);
 	pub->destroy = options->destroy ? options->destroy : call_free;
 	pub->arg = options->arg;
 	pub->block_size = ring_size(ring_capacity(options->depth));
@@ -298,16 +303,12 @@ void agnocast_publisher_destroy(struct agnocast_publisher *pub)
 
 static bool finish(struct agnocast_publisher *pub)
 {
-	bool empty;
-
 	if (links_are_drained(pub)) {
-		reclaim_reserve(pub, pub->depth);
+		reclaim_reserve(pub, ring_count(pub->ring));
 		reclaim_retire(pub, 0);
 		atomic_thread_fence(memory_order_seq_cst);
 	}
-	empty = atomic_load_explicit(&pub->ring->head, memory_order_relaxed) ==
-		atomic_load_explicit(&pub->ring->tail, memory_order_relaxed);
-	return empty && !pub->retired_count;
+	return !ring_count(pub->ring) && !pub->retired_count;
 }
 
 bool publisher_is_finished(struct agnocast_publisher *pub)
@@ -332,6 +333,8 @@ bool publisher_refresh(struct agnocast_publisher *pub)
 	pthread_mutex_lock(&pub->lock);
 	if (pub->withdrawn)
 		finish(pub);
+	else if (!reclaim_reserve(pub, pub->slack))
+		reclaim_retire(pub, pub->depth);
 	/* The tail moved under this lock, before the last publish's fence or ours. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (links_refresh(pub))

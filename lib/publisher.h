@@ -64,7 +64,7 @@ struct agnocast_publisher {
 	uint32_t awaited_seen;		/* rosters_awaited() at that time */
 	bool	roster_known;
 	struct agnocast_endpoint_add add;	/* to register again */
-	uint32_t depth;
+	uint32_t depth, slack;
 	void	(*destroy)(void *message, void *arg);
 	void	*arg;
 	struct link *links;		/* as of roster_seen */
@@ -93,6 +93,8 @@ struct agnocast_publisher {
  * nothing may be reclaimed and everybody must be woken.
  */
 bool links_refresh(struct agnocast_publisher *pub);
+/* Is there something to follow? */
+bool links_moved(const struct agnocast_publisher *pub);
 /* Maps those that are not mapped. The participant lock is held. */
 void links_map(struct agnocast_publisher *pub);
 /*
@@ -111,7 +113,7 @@ void links_free(struct agnocast_publisher *pub);
  */
 bool scan_has_room(struct agnocast_publisher *pub, uint32_t links);
 int reclaim_reserve(struct agnocast_publisher *pub, uint32_t more);
-/* Retires what is beyond @keep, as far as there is room. */
+/* Retires what is beyond @keep, as far as there is room. A full fence is to follow. */
 void reclaim_retire(struct agnocast_publisher *pub, uint32_t keep);
 /*
  * Moves up to RECLAIM_BATCH unclaimed messages into @batch. Returns how many.

@@ -63,15 +63,11 @@ void reclaim_destroy(struct agnocast_publisher *pub, void *batch[RECLAIM_BATCH],
 
 void reclaim_count(struct agnocast_publisher *pub)
 {
-	struct agnocast_ring *ring = pub->ring;
-	uint64_t in_ring = atomic_load_explicit(&ring->head, memory_order_relaxed) -
-			   atomic_load_explicit(&ring->tail, memory_order_relaxed);
-
-	atomic_store_explicit(&ring->retained, in_ring + pub->retired_count,
+	atomic_store_explicit(&pub->ring->retained,
+			      (uint64_t)ring_count(pub->ring) + pub->retired_count,
 			      memory_order_relaxed);
 }
 
-/* Retires what is beyond @keep. There is room in .retired for it. */
 void reclaim_retire(struct agnocast_publisher *pub, uint32_t keep)
 {
 	struct ring_item item;

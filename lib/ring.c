@@ -5,11 +5,18 @@
 
 #include <errno.h>
 
+#define SLACK_MAX 8u
+
+uint32_t ring_slack(uint32_t depth)
+{
+	return depth < SLACK_MAX ? depth + 1 : SLACK_MAX;
+}
+
 uint32_t ring_capacity(uint32_t depth)
 {
 	uint32_t capacity = 2;
 
-	while (capacity <= depth)
+	while (capacity < depth + ring_slack(depth) + 1)
 		capacity *= 2;
 	return capacity;
 }
@@ -60,6 +67,7 @@ uint64_t ring_put(struct agnocast_ring *ring, const struct ring_item *item)
 	atomic_store_explicit(&entry->publish_ns, item->publish_ns, memory_order_relaxed);
 	/* Release: who sees the seq sees the entry, and the message it points to. */
 	atomic_store_explicit(&entry->seq, seq, memory_order_release);
+	/* For those who sleep, lag or observe. */
 	atomic_store_explicit(&ring->head, seq + 1, memory_order_release);
 	return seq;
 }
@@ -84,53 +92,92 @@ bool ring_retire(struct agnocast_ring *ring, uint32_t keep, struct ring_item *it
 bool ring_view_init(struct ring_view *view, const struct agnocast_ring *ring,
 		    uint64_t instance, size_t room)
 {
-	uint32_t capacity;
+	uint32_t capacity, depth;
 
 	/* Acquire: pairs with ring_open(). */
 	if (atomic_load_explicit(&ring->instance, memory_order_acquire) != instance)
 		return false;
 	capacity = *(const volatile uint32_t *)&ring->capacity;
-	if (!capacity || (capacity & (capacity - 1)) || ring_size(capacity) > room)
+	depth = *(const volatile uint32_t *)&ring->depth;
+	if (!capacity || (capacity & (capacity - 1)) || ring_size(capacity) > room ||
+	    !depth || depth >= capacity)
 		return false;
 	view->ring = ring;
 	view->instance = instance;
 	view->mask = capacity - 1;
+	view->depth = depth;
 	return true;
+}
+
+static const struct agnocast_entry *entry_at(const struct ring_view *view, uint64_t seq)
+{
+	return &view->ring->entry[seq & view->mask];
+}
+
+/* Has @seq been published? Overwritten since counts too. */
+static bool is_there(const struct ring_view *view, uint64_t seq)
+{
+	return atomic_load_explicit(&entry_at(view, seq)->seq, memory_order_acquire) >= seq;
 }
 
 bool ring_peek(const struct ring_view *view, uint64_t cursor, uint64_t *publish_ns)
 {
-	const struct agnocast_entry *entry = &view->ring->entry[cursor & view->mask];
-	uint64_t seq = atomic_load_explicit(&entry->seq, memory_order_acquire);
+	const struct agnocast_entry *entry = entry_at(view, cursor);
 
+	if (!is_there(view, cursor))
+		return false;
 	/* Lapped is visible too: then the time is that of a later message. */
 	*publish_ns = atomic_load_explicit(&entry->publish_ns, memory_order_relaxed);
+	/* The message comes from the other core while we claim it. */
+	__builtin_prefetch((const void *)atomic_load_explicit(&entry->address,
+							      memory_order_relaxed));
 	/*
 	 * The block's next user goes on with the same sequence: what it publishes
 	 * is not for a reader of this instance. Its line is written twice in the
 	 * ring's life, so this load stays in the reader's cache.
 	 */
-	return seq >= cursor &&
-	       atomic_load_explicit(&view->ring->instance, memory_order_relaxed) ==
-		       view->instance;
+	return atomic_load_explicit(&view->ring->instance, memory_order_relaxed) ==
+	       view->instance;
 }
 
-uint64_t ring_next(const struct ring_view *view, uint64_t cursor, uint64_t depth)
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The oldest within @depth of the head. */
+static uint64_t oldest_of(const struct ring_view *view, uint64_t depth)
 {
 	uint64_t head = atomic_load_explicit(&view->ring->head, memory_order_acquire);
 	uint64_t tail = atomic_load_explicit(&view->ring->tail, memory_order_acquire);
 
-	if (cursor < tail)
-		cursor = tail;
-	if (head > depth && cursor < head - depth)
-		cursor = head - depth;
+	return later_of(tail, head > depth ? head - depth : 0);
+}
+
+uint64_t ring_oldest(const struct ring_view *view)
+{
+	return oldest_of(view, view->depth);
+}
+
+uint64_t ring_next(const struct ring_view *view, uint64_t cursor, uint64_t depth)
+{
+	if (depth > view->depth)
+		depth = view->depth;
+	/*
+	 * Instead of the head, which each publish writes, a look at the entry that
+	 * would be there if the reader lagged: it is in the reader's cache since
+	 * the last lap, until it is written. The ring has more entries than
+	 * @depth, so it is not the one at the cursor.
+	 */
+	if (is_there(view, cursor + depth))
+		return later_of(cursor, oldest_of(view, depth));
 	return cursor;
 }
 
 bool ring_read_claimed(const struct ring_view *view, uint64_t seq, struct ring_item *item)
 {
 	const struct agnocast_ring *ring = view->ring;
-	const struct agnocast_entry *entry = &ring->entry[seq & view->mask];
+	const struct agnocast_entry *entry = entry_at(view, seq);
 
 	if (atomic_load_explicit(&entry->seq, memory_order_acquire) != seq)
 		return false;

@@ -12,6 +12,11 @@
  * fence comes first, at least one of the two sees the other: either the reader
  * sees that its message was retired, and drops the claim, or the publisher
  * sees the claim, and keeps the message.
+ *
+ * Why it is fast. While a reader keeps up, the only line it looks at that each
+ * publish writes is the next entry, which it polls. Messages are retired, and
+ * claims looked at, a few at a time (ring_slack()): that takes the line of tail
+ * and the line of the claims away from the reader.
  */
 #ifndef AGNOCAST_RING_H
 #define AGNOCAST_RING_H
@@ -29,8 +34,16 @@ static inline size_t ring_size(uint32_t capacity)
 	       (size_t)capacity * sizeof(struct agnocast_entry);
 }
 
-/* Entries for @depth messages: more than depth, so that a retired entry is not
- * overwritten before the fence that follows its retirement. */
+/*
+ * How many messages beyond @depth may be in the ring: readers pass over them,
+ * but they are not retired yet.
+ */
+uint32_t ring_slack(uint32_t depth);
+
+/*
+ * Entries for @depth messages, the slack, and the one that is put before others
+ * are retired: a retired entry is not overwritten before the fence that follows.
+ */
 uint32_t ring_capacity(uint32_t depth);
 
 struct ring_options {
@@ -53,16 +66,31 @@ struct ring_item {
 	uint64_t publish_ns;
 };
 
+/* A hint that ring_put() is to come soon; no lock needed. */
+static inline void ring_prepare(const struct agnocast_ring *ring)
+{
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	__builtin_prefetch(&ring->entry[head & (ring->capacity - 1)], 1);
+}
+
 /* Shows a message to readers. Returns its seq. */
 uint64_t ring_put(struct agnocast_ring *ring, const struct ring_item *item);
 /* Retires the oldest if more than @keep are in the ring: true and *@item. */
 bool ring_retire(struct agnocast_ring *ring, uint32_t keep, struct ring_item *item);
+/* Messages that are not retired. */
+static inline uint32_t ring_count(const struct agnocast_ring *ring)
+{
+	return (uint32_t)(atomic_load_explicit(&ring->head, memory_order_relaxed) -
+			  atomic_load_explicit(&ring->tail, memory_order_relaxed));
+}
 
 /* Reader's side: a ring in another process's area, checked once. */
 struct ring_view {
 	const struct agnocast_ring *ring;
 	uint64_t instance;
 	uint32_t mask;		/* capacity - 1, checked against the block */
+	uint32_t depth;		/* checked against the capacity */
 };
 
 /* @room: bytes from @ring to the end of the control part. False: not @instance's. */
@@ -74,9 +102,12 @@ bool ring_peek(const struct ring_view *view, uint64_t cursor, uint64_t *publish_
 
 /*
  * The next message that a reader with @depth should take: never before the
- * tail, never more than @depth behind the head.
+ * tail, never more than @depth or the ring's depth behind the head.
  */
 uint64_t ring_next(const struct ring_view *view, uint64_t cursor, uint64_t depth);
+
+/* The oldest message that a reader may start with: the same, for any depth. */
+uint64_t ring_oldest(const struct ring_view *view);
 
 /* Copies entry @seq after it was claimed. False: it was retired, or is not there. */
 bool ring_read_claimed(const struct ring_view *view, uint64_t seq,

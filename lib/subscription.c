@@ -52,9 +52,9 @@ static void tell_news(struct agnocast_subscription *sub)
 
 /* The first message that was published after we began to register. */
 static uint64_t since_registration(const struct agnocast_subscription *sub,
-				   const struct ring_view *view, uint64_t head, uint64_t tail)
+				   const struct ring_view *view, uint64_t head, uint64_t oldest)
 {
-	while (head > tail) {
+	while (head > oldest) {
 		struct ring_item item;
 
 		if (!ring_read_claimed(view, head - 1, &item) ||
@@ -74,15 +74,15 @@ static uint64_t first_cursor(const struct agnocast_subscription *sub,
 			     const struct source *source)
 {
 	const struct agnocast_ring *ring = source->view.ring;
+	uint64_t oldest = ring_oldest(&source->view);
 	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
 
 	if (source->generation > sub->generation)
 		return ring->first;
 	if (!(sub->flags & AGNOCAST_QOS_TRANSIENT_LOCAL) ||
 	    !(ring->flags & AGNOCAST_TRANSIENT_LOCAL))
-		return since_registration(sub, &source->view, head, tail);
-	return head - tail > sub->depth ? head - sub->depth : tail;
+		return since_registration(sub, &source->view, head, oldest);
+	return head - oldest > sub->depth ? head - sub->depth : oldest;
 }
 
 static int show_cursor(struct agnocast_subscription *sub, const struct source *source)

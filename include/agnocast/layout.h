@@ -70,18 +70,21 @@ struct agnocast_ring {
 	_Atomic uint64_t instance;	/* generation of the endpoint; 0: free */
 	uint64_t	topic_roster;	/* offset of the topic's roster */
 	uint64_t	first;		/* seq of the first message of this instance */
-	uint32_t	capacity;	/* entries, a power of two, > depth */
+	uint32_t	capacity;	/* entries, a power of two, > depth + slack */
 	uint32_t	depth;
 	uint32_t	flags;		/* AGNOCAST_TRANSIENT_LOCAL */
 	uint32_t	pad;
-	/* written at each publish; the low half of head is the futex word */
+	/* written at each publish, read by those who sleep, lag or observe; the low
+	 * half of head is the futex word */
 	_Alignas(AGNOCAST_LINE)
 	_Atomic uint64_t head;		/* seq of the next message */
-	_Atomic uint64_t tail;		/* oldest seq that may still be claimed */
 	_Atomic uint64_t published_bytes;
 	_Atomic uint64_t retained;	/* messages alive: in the ring or still claimed */
 	_Atomic uint64_t wakes;		/* FUTEX_WAKE calls */
 	_Atomic uint64_t refused;	/* publishes that failed with ENOBUFS */
+	/* written once for several publishes, read at each take */
+	_Alignas(AGNOCAST_LINE)
+	_Atomic uint64_t tail;		/* oldest seq that may still be claimed */
 	struct agnocast_entry entry[];
 };
 
@@ -120,11 +123,13 @@ struct agnocast_cursor {
  * accident keeps a message a little longer, a true claim always matches.
  */
 struct agnocast_sub {
-	/* all that a publish has to look at, for a subscription that holds <= 4 */
+	/* what each publish looks at; not written while there is something to take */
 	_Alignas(AGNOCAST_LINE)
 	_Atomic uint64_t instance;	/* generation of the endpoint; 0: free */
-	_Atomic uint64_t waiting;	/* AGNOCAST_SLEEPERS and AGNOCAST_SLEEPS */
+	_Atomic uint64_t waiting;	/* AGNOCAST_SLEEPERS, and how often one slept */
 	_Atomic uint64_t bell;		/* 0, or the last arming of a bell */
+	/* written at each take, looked at when messages are reclaimed */
+	_Alignas(AGNOCAST_LINE)
 	_Atomic uint64_t claimed;	/* bit i: claim[i] is in use */
 	_Atomic uint64_t claim[AGNOCAST_CLAIMS];
 	/* counters, by the owner, relaxed */

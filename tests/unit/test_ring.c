@@ -46,9 +46,15 @@ static uint64_t put(struct agnocast_ring *ring, uint64_t address)
 
 Test(ring, capacity_is_a_power_of_two_beyond_the_depth)
 {
-	cr_expect_eq(ring_capacity(1), 2);
-	cr_expect_eq(ring_capacity(2), 4);
-	cr_expect_eq(ring_capacity(10), 16);
+	for (uint32_t depth = 1; depth <= 65536; depth++) {
+		uint32_t capacity = ring_capacity(depth);
+
+		cr_assert_eq(capacity & (capacity - 1), 0);
+		cr_assert_gt(capacity, depth + ring_slack(depth));
+		cr_assert_leq(ring_slack(depth), 8);
+	}
+	cr_expect_eq(ring_capacity(1), 4);
+	cr_expect_eq(ring_capacity(10), 32);
 	cr_expect_eq(ring_capacity(65536), 131072);
 }
 

@@ -61,15 +61,23 @@ Test(layout, an_entry_is_one_cache_line)
 	cr_expect_eq(offsetof(struct agnocast_ring, entry) % AGNOCAST_LINE, 0);
 }
 
-Test(layout, what_a_publish_looks_at_is_the_first_line_of_a_subscription)
+Test(layout, what_a_publish_looks_at_is_no_line_that_a_take_writes)
 {
-	cr_expect_leq(offsetof(struct agnocast_sub, claim) + 4 * sizeof(uint64_t),
-		      AGNOCAST_LINE);
+	size_t claims = offsetof(struct agnocast_sub, claimed);
+
+	cr_expect_leq(offsetof(struct agnocast_sub, bell) + 8, AGNOCAST_LINE);
+	cr_expect_eq(claims, AGNOCAST_LINE);
+	cr_expect_leq(offsetof(struct agnocast_sub, claim) + 7 * sizeof(uint64_t),
+		      claims + AGNOCAST_LINE, "the first claims share the bitmap's line");
 }
 
-Test(layout, the_head_and_the_tail_share_a_line)
+Test(layout, what_a_take_looks_at_is_no_line_that_each_publish_writes)
 {
-	cr_expect_eq(offsetof(struct agnocast_ring, head) / AGNOCAST_LINE,
-		     offsetof(struct agnocast_ring, tail) / AGNOCAST_LINE);
-	cr_expect_eq(offsetof(struct agnocast_ring, head) % AGNOCAST_LINE, 0);
+	size_t head = offsetof(struct agnocast_ring, head);
+	size_t tail = offsetof(struct agnocast_ring, tail);
+
+	cr_expect_eq(head % AGNOCAST_LINE, 0);
+	cr_expect_eq(tail % AGNOCAST_LINE, 0);
+	cr_expect_neq(head, tail);
+	cr_expect_lt(offsetof(struct agnocast_ring, instance), head);
 }
