@@ -44,7 +44,7 @@ program()
 {
 	local name=$1
 	shift
-	ours timeout 100 "$programs/$name" "$@" >"$work/out" 2>&1
+	ours timeout 200 "$programs/$name" "$@" >"$work/out" 2>&1
 	lines "$work/out" $? "$name"
 }
 

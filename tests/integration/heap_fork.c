@@ -7,6 +7,7 @@
  * forking thread knows, as POSIX has it.
  */
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -267,6 +268,79 @@ static void without_file(void)
 	judge("child_has_a_copy_without_the_file", pid);
 }
 
+/* As a server that forks for each request, many of them alive at once. */
+static void storm(void)
+{
+	enum { ALIVE = 20 };
+	int forks = scaled(150), alive = 0, bad = 0, status;
+
+	for (int i = 0; i < forks; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			free(blocks[i % BLOCKS].bytes);
+			blocks[i % BLOCKS].bytes = malloc(blocks[i % BLOCKS].size);
+			for (size_t k = 0; k < blocks[i % BLOCKS].size; k++)
+				blocks[i % BLOCKS].bytes[k] = pattern(i % BLOCKS, k);
+			_exit(changed() != 0);
+		}
+		bad += pid < 0;
+		alive++;
+		while (alive >= ALIVE || (alive && i == forks - 1)) {
+			bad += wait(&status) < 0 || status;
+			alive--;
+		}
+	}
+	check("storm_of_forks", !bad && !changed(), "%d children bad, %d blocks", bad, changed());
+}
+
+/* fork, setsid, fork, and nothing open but what it reports through. */
+static void daemonize(void)
+{
+	char result = 'x';
+	int report[2];
+	pid_t pid;
+
+	if (pipe(report))
+		return;
+	pid = fork();
+	if (!pid) {
+		setsid();
+		if (fork())
+			_exit(0);
+		dup2(report[1], 0);
+		close_range(1, ~0U, 0);
+		result = ravage() ? 'b' : 'g';
+		_exit(write(0, &result, 1) != 1);
+	}
+	close(report[1]);
+	check("daemon_has_a_copy", read(report[0], &result, 1) == 1 && result == 'g', "%c", result);
+	close(report[0]);
+	judge("parent_of_a_daemon", pid);
+}
+
+/* What was given back is no memory of the child's either. */
+static void holes(void)
+{
+	size_t size = (size_t)256 << 20, kib = 0;
+	char *p = malloc(size), line[200];
+	FILE *f;
+	pid_t pid;
+
+	memset(p, 1, size);
+	free(p);
+	malloc_trim(0);
+	pid = fork();
+	if (!pid) {
+		f = fopen("/proc/self/status", "r");
+		while (f && fgets(line, sizeof(line), f))
+			if (!strncmp(line, "RssAnon:", 8))
+				kib = strtoul(line + 8, NULL, 10);
+		_exit(!kib || kib > size / 1024 / 2);
+	}
+	judge("holes_are_not_copied", pid);
+}
+
 static atomic_bool stop;
 static atomic_int hurt;
 static pthread_key_t keys[KEYS];
@@ -385,7 +459,7 @@ static void in_a_storm_of_signals(void)
 
 int main(void)
 {
-	alarm(90);	/* a lock that was lost at a fork is a failure, not a hang */
+	alarm(180);	/* a lock that was lost at a fork is a failure, not a hang */
 	fill();
 	find_area();
 	if (!area.from)
@@ -396,6 +470,9 @@ int main(void)
 	child_exits();
 	child_grows();
 	parent_writes_meanwhile();
+	storm();
+	daemonize();
+	holes();
 	raw_clone();
 	on_a_stack_in_the_heap();
 	in_a_storm_of_signals();
