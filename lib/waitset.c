@@ -261,13 +261,14 @@ int agnocast_waitset_remove_fd(struct agnocast_waitset *ws, int fd)
 
 static int collect_foreign(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
 {
-	struct epoll_event ready[16];
+	struct epoll_event ready[18];
 	int n, count = 0;
 
 	if (max > 16)
 		max = 16;
-	n = max > 0 && ws->foreign_count ? epoll_wait(ws->epoll, ready, max, 0) : 0;
-	for (int i = 0; i < n; i++) {
+	/* The bell and the event may be among them. */
+	n = max > 0 && ws->foreign_count ? epoll_wait(ws->epoll, ready, max + 2, 0) : 0;
+	for (int i = 0; i < n && count < max; i++) {
 		struct foreign *foreign = ready[i].data.u64 < MARK_BELL ?
 					  foreign_find(ws, ready[i].data.fd) : NULL;
 

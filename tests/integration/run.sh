@@ -50,6 +50,7 @@ scripts="
 	bad_input
 	syscalls
 	probes
+	waiting
 	restart
 	deaths
 	daemon

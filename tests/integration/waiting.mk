@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-PROGRAMS += pingpong
+PROGRAMS += pingpong waiting
 
 $(OUT)/pingpong: pingpong.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -O2 -o $@ $< $(AGNOCAST) -lpthread
+
+$(OUT)/waiting: waiting.c harness.c $(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) $(AGNOCAST) -lpthread -lrt

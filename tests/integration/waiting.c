@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * waiting.c - wait-sets, the descriptor, blocked takes
+ *
+ * This program subscribes itself; agents publish.
+ */
+
+#include <agnocast/agnocast.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define MANY 1000
+
+static struct agnocast_subscription *subscribe(const char *topic, uint32_t depth, uint32_t flags)
+{
+	struct agnocast_subscription_options options = {
+		.size = sizeof(options), .depth = depth, .flags = flags,
+	};
+	struct agnocast_subscription *sub;
+
+	return agnocast_subscription_create(topic, &options, &sub) ? NULL : sub;
+}
+
+/* Takes one and gives it back; its value, or a negative errno. */
+static long take_one(struct agnocast_subscription *sub, int timeout_ms)
+{
+	struct agnocast_message message;
+	long value = agnocast_subscription_take(sub, timeout_ms, &message);
+
+	if (value)
+		return value;
+	value = *(const long *)message.data;
+	agnocast_message_release(&message);
+	return value;
+}
+
+static struct agnocast_waitset *set_of(struct agnocast_subscription **subs, int n)
+{
+	struct agnocast_waitset *ws;
+
+	if (agnocast_waitset_create(NULL, &ws))
+		return NULL;
+	for (int i = 0; i < n; i++)
+		if (agnocast_waitset_add(ws, subs[i], &subs[i]))
+			return NULL;
+	return ws;
+}
+
+static void end(struct agnocast_waitset *ws, struct agnocast_subscription **subs, int n)
+{
+	agnocast_waitset_destroy(ws);
+	for (int i = 0; i < n; i++)
+		CHECK(!agnocast_subscription_destroy(subs[i]));
+}
+
+/* Waits until a publisher has mapped all of @n subscriptions. */
+static bool reached(struct agent *agent, unsigned int n)
+{
+	time_t since = time(NULL);
+	unsigned int subscriptions, unmapped;
+
+	do {
+		if (sscanf(ask(agent, "pub_stats 0"), "0 %*u %*u %u %u", &subscriptions,
+			   &unmapped) == 2 && subscriptions == n && !unmapped)
+			return true;
+	} while (time(NULL) - since < 20);
+	return false;
+}
+
+static unsigned long wakes_of(struct agent *agent)
+{
+	unsigned long wakes = 0;
+
+	sscanf(ask(agent, "pub_stats 0"), "0 %*u %*u %*u %*u %lu", &wakes);
+	return wakes;
+}
+
+static void ready_is_reported_in_turn_until_taken(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *subs[3];
+	struct agnocast_waitset *ws;
+	struct agnocast_event events[8];
+	unsigned int seen = 0;
+
+	for (int i = 0; i < 3; i++) {
+		char topic[] = { '/', 'w', (char)('0' + i), 0 };
+
+		CHECK(subs[i] = subscribe(topic, 10, 0));
+		EXPECT(ask(pub, "pub %d %s 10 0", i, topic), "0");
+	}
+	CHECK(ws = set_of(subs, 3));
+	CHECK(agnocast_waitset_wait(ws, 0, events, 8) == 0);
+	for (int i = 0; i < 3; i++)
+		EXPECT(ask(pub, "publish %d %d 5", i, 1 + 100 * i), "0");
+	for (int i = 0; i < 2000 && agnocast_waitset_wait(ws, 10000, events, 8) < 3; i++)
+		usleep(5000);
+	for (int i = 0; i < 3; i++) {
+		CHECK(agnocast_waitset_wait(ws, 10000, events, 1) == 1);
+		CHECK(!events[0].events && events[0].fd == -1);
+		CHECK(events[0].arg >= (void *)subs && *(void **)events[0].arg ==
+		      (void *)events[0].subscription);
+		seen |= 1u << ((struct agnocast_subscription **)events[0].arg - subs);
+	}
+	CHECK(seen == 7);
+	/* Level-triggered: all three, whatever was reported before. */
+	CHECK(agnocast_waitset_wait(ws, -1, events, 8) == 3);
+	while (take_one(subs[1], 0) > 0)
+		;
+	CHECK(agnocast_waitset_wait(ws, -1, events, 8) == 2);
+	CHECK(agnocast_subscription_destroy(subs[0]) == -EBUSY);
+	CHECK(agnocast_waitset_add(ws, subs[0], NULL) == -EBUSY);
+	CHECK(!agnocast_waitset_remove(ws, subs[0]));
+	CHECK(agnocast_waitset_remove(ws, subs[0]) == -ENOENT);
+	CHECK(agnocast_waitset_wait(ws, -1, events, 8) == 1);
+	CHECK(events[0].subscription == subs[2]);
+	end(ws, subs, 3);
+}
+
+static void bad_arguments_change_nothing(void)
+{
+	struct agnocast_waitset_options options = { .size = sizeof(options), .flags = 1 };
+	struct { struct agnocast_waitset_options known; long more; } later = {
+		.known.size = sizeof(later),
+	};
+	struct agnocast_subscription_options short_one = {
+		.size = offsetof(struct agnocast_subscription_options, spin_us),
+		.depth = 3, .spin_us = 4000000,
+	};
+	struct agnocast_subscription *sub;
+	struct agnocast_waitset *ws;
+	struct agnocast_event event;
+	int fds[2];
+
+	CHECK(agnocast_waitset_create(&options, &ws) == -EINVAL && !ws);
+	options = (struct agnocast_waitset_options){ .size = sizeof(options),
+						     .spin_us = 1000001 };
+	CHECK(agnocast_waitset_create(&options, &ws) == -EINVAL && !ws);
+	/* A program that is newer than the library, and does not use the news. */
+	CHECK(!agnocast_waitset_create(&later.known, &ws));
+	agnocast_waitset_destroy(ws);
+	later.more = 1;
+	CHECK(agnocast_waitset_create(&later.known, &ws) == -EINVAL);
+	/* One that is older: what it does not know is not looked at. */
+	CHECK(!agnocast_subscription_create("/w", &short_one, &sub));
+	CHECK(!agnocast_waitset_create(NULL, &ws));
+	CHECK(agnocast_waitset_wait(ws, 0, &event, 0) == -EINVAL);
+	CHECK(!pipe(fds));
+	CHECK(agnocast_waitset_add_fd(ws, fds[0], EPOLLIN | EPOLLET, NULL) == -EINVAL);
+	CHECK(!agnocast_waitset_add_fd(ws, fds[0], EPOLLIN, NULL));
+	CHECK(agnocast_waitset_add_fd(ws, fds[0], EPOLLIN, NULL) == -EEXIST);
+	CHECK(agnocast_waitset_add_fd(ws, 9999, EPOLLIN, NULL) == -EBADF);
+	CHECK(!agnocast_waitset_remove_fd(ws, fds[0]));
+	CHECK(agnocast_waitset_remove_fd(ws, fds[0]) == -ENOENT);
+	close(fds[0]);
+	close(fds[1]);
+	end(ws, &sub, 1);
+}
+
+struct waiter {
+	struct agnocast_waitset *ws;
+	struct agnocast_event event;
+	int	result;
+};
+
+static void *wait_for_ever(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	waiter->result = agnocast_waitset_wait(waiter->ws, -1, &waiter->event, 1);
+	return NULL;
+}
+
+/* In both ways of sleeping: on futexes, and in epoll_wait(). */
+static void a_wait_is_woken_by_anything(bool with_descriptor)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/w", 1, 0), *late;
+	struct waiter waiter = { 0 };
+	pthread_t thread;
+	int fds[2], *tag = &fds[0];
+
+	CHECK(sub && (waiter.ws = set_of(&sub, 1)) && !pipe(fds));
+	if (with_descriptor)
+		CHECK(!agnocast_waitset_add_fd(waiter.ws, fds[0], EPOLLIN, tag));
+	/* agnocast_waitset_wake(), also if it comes first. */
+	CHECK(!agnocast_waitset_wake(waiter.ws));
+	CHECK(agnocast_waitset_wait(waiter.ws, -1, &waiter.event, 1) == 0);
+	CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+	usleep(20000);
+	CHECK(!agnocast_waitset_wake(waiter.ws));
+	pthread_join(thread, NULL);
+	CHECK(waiter.result == 0);
+	/* A publisher that comes later. */
+	CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+	usleep(20000);
+	EXPECT(ask(pub, "pub 0 /w 1 0"), "0");
+	EXPECT(ask(pub, "publish 0 5 1"), "0");
+	pthread_join(thread, NULL);
+	CHECK(waiter.result == 1 && waiter.event.subscription == sub);
+	CHECK(take_one(sub, 0) == 5);
+	/* A subscription that is added meanwhile, with a message in it. */
+	CHECK(late = subscribe("/w", 1, 0));
+	EXPECT(ask(pub, "publish 0 6 1"), "0");
+	CHECK(take_one(sub, 5000) == 6);
+	CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+	usleep(20000);
+	CHECK(!agnocast_waitset_add(waiter.ws, late, NULL));
+	pthread_join(thread, NULL);
+	CHECK(waiter.result == 1 && waiter.event.subscription == late);
+	CHECK(take_one(late, 0) == 6);
+	/* A descriptor that is added meanwhile. */
+	if (!with_descriptor) {
+		CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+		usleep(20000);
+		CHECK(!agnocast_waitset_add_fd(waiter.ws, fds[0], EPOLLIN, tag));
+	} else {
+		CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+	}
+	CHECK(write(fds[1], "x", 1) == 1);
+	pthread_join(thread, NULL);
+	CHECK(waiter.result == 1 && !waiter.event.subscription && waiter.event.fd == fds[0]);
+	CHECK(waiter.event.events == EPOLLIN && waiter.event.arg == tag);
+	agnocast_waitset_destroy(waiter.ws);
+	CHECK(!agnocast_subscription_destroy(late) && !agnocast_subscription_destroy(sub));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void a_wait_on_heads_is_woken_by_anything(void)
+{
+	a_wait_is_woken_by_anything(false);
+}
+
+static void a_wait_on_a_bell_is_woken_by_anything(void)
+{
+	a_wait_is_woken_by_anything(true);
+}
+
+static void descriptors_and_subscriptions_share_the_room(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/w", 10, 0);
+	struct agnocast_waitset *ws = set_of(&sub, 1);
+	struct agnocast_event event;
+	int fds[2], of_fd = 0, of_sub = 0;
+
+	CHECK(ws && !pipe(fds) && write(fds[1], "x", 1) == 1);
+	CHECK(!agnocast_waitset_add_fd(ws, fds[0], EPOLLIN, NULL));
+	EXPECT(ask(pub, "pub 0 /w 10 0"), "0");
+	EXPECT(ask(pub, "publish 0 1 1"), "0");
+	CHECK(take_one(sub, 5000) == 1);
+	EXPECT(ask(pub, "publish 0 2 1"), "0");
+	for (int i = 0; i < 10; i++) {
+		CHECK(agnocast_waitset_wait(ws, 0, &event, 1) == 1);
+		of_sub += event.subscription == sub;
+		of_fd += event.fd == fds[0];
+	}
+	CHECK(of_sub == 5 && of_fd == 5);
+	CHECK(take_one(sub, 0) == 2);
+	/* The one that is ready gets through at any turn. */
+	for (int i = 0; i < 4; i++)
+		CHECK(agnocast_waitset_wait(ws, 0, &event, 1) == 1 && event.fd == fds[0]);
+	end(ws, &sub, 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int readable(int epoll, int timeout_ms)
+{
+	struct epoll_event event;
+
+	return epoll_wait(epoll, &event, 1, timeout_ms);
+}
+
+static void the_descriptor_is_readable_until_all_is_taken(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *subs[2] = { subscribe("/w", 10, AGNOCAST_POLLABLE),
+						  subscribe("/v", 10, AGNOCAST_POLLABLE) };
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = epoll_create1(0);
+
+	CHECK(subs[0] && subs[1] && agnocast_fd() >= 0 && agnocast_fd() == agnocast_fd());
+	CHECK(!epoll_ctl(epoll, EPOLL_CTL_ADD, agnocast_fd(), &event));
+	EXPECT(ask(pub, "pub 0 /w 10 0"), "0");
+	EXPECT(ask(pub, "pub 1 /v 10 0"), "0");
+	EXPECT(ask(pub, "publish 0 1 1"), "0");
+	EXPECT(ask(pub, "publish 1 1 1"), "0");
+	CHECK(take_one(subs[0], 5000) == 1 && take_one(subs[1], 5000) == 1);
+	for (int round = 1; round <= 50; round++) {
+		int left = 2;
+
+		EXPECT(ask(pub, "publish %d %d 2", round % 2, round * 10), "0");
+		/* An event loop: rounds until nothing is readable any more. */
+		while (readable(epoll, left ? 10000 : 0) == 1) {
+			for (int i = 0; i < 2; i++) {
+				long value = take_one(subs[i], 0);
+
+				if (value > 0)
+					left--;
+				else
+					CHECK(value == -EAGAIN);
+			}
+		}
+		CHECK(left == 0);
+	}
+	CHECK(agnocast_waitset_create(NULL, &(struct agnocast_waitset *){ 0 }) == 0);
+	CHECK(!agnocast_subscription_destroy(subs[0]) &&
+	      !agnocast_subscription_destroy(subs[1]));
+	close(epoll);
+}
+
+struct sleeper {
+	struct agnocast_subscription *sub;
+	long	got;
+};
+
+static void *take_sleeping(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	sleeper->got = take_one(sleeper->sub, 20000);
+	return NULL;
+}
+
+static bool sleeps(struct agnocast_subscription *sub, unsigned long n)
+{
+	struct agnocast_subscription_stats stats;
+
+	for (int i = 0; i < 2000; i++) {
+		if (!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)) &&
+		    stats.sleeps >= n)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
+static void eight_sleepers_are_woken_by_one_call(void)
+{
+	struct agent *pub = agent_start();
+	struct sleeper sleepers[8];
+	pthread_t threads[8];
+	unsigned long before;
+
+	for (int i = 0; i < 8; i++)
+		CHECK(sleepers[i].sub = subscribe("/w", 1, 0));
+	EXPECT(ask(pub, "pub 0 /w 1 0"), "0");
+	CHECK(reached(pub, 8));
+	for (int i = 0; i < 8; i++)
+		CHECK(!pthread_create(&threads[i], NULL, take_sleeping, &sleepers[i]));
+	for (int i = 0; i < 8; i++)
+		CHECK(sleeps(sleepers[i].sub, 1));
+	/* Counted before they go to sleep; a sleeper more is a wake more at most. */
+	usleep(100000);
+	before = wakes_of(pub);
+	EXPECT(ask(pub, "publish 0 7 1"), "0");
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK(sleepers[i].got == 7);
+	}
+	CHECK(wakes_of(pub) - before == 1);
+	/* Nobody sleeps: nobody is woken. */
+	before = wakes_of(pub);
+	EXPECT(ask(pub, "publish 0 8 1000"), "0");
+	CHECK(wakes_of(pub) == before);
+	for (int i = 0; i < 8; i++)
+		CHECK(!agnocast_subscription_destroy(sleepers[i].sub));
+}
+
+static int open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void a_thousand_subscriptions_meet_no_limit(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription **subs = calloc(MANY, sizeof(*subs));
+	int many = getenv("AGNOCAST_VM") ? 100 : MANY, before = open_descriptors();
+	struct agnocast_waitset *ws;
+	struct agnocast_event event;
+
+	for (int i = 0; i < many; i++) {
+		char topic[32];
+
+		snprintf(topic, sizeof(topic), "/many/%d", i);
+		CHECK(subs[i] = subscribe(topic, 1, 0));
+	}
+	CHECK(ws = set_of(subs, many));
+	for (int i = 0; i < many; i++)
+		EXPECT(ask(pub, "pub %d /many/%d 1 0", i, i), "0");
+	for (int i = many - 1; i >= 0; i -= many / 20) {
+		EXPECT(ask(pub, "publish %d %d 1", i, i + 1), "0");
+		CHECK(agnocast_waitset_wait(ws, 10000, &event, 1) == 1);
+		CHECK(event.subscription == subs[i] && take_one(subs[i], 0) == i + 1);
+	}
+	/* An epoll, an event and a bell for all of them. */
+	CHECK(open_descriptors() - before <= 3);
+	end(ws, subs, many);
+	free(subs);
+}
+
+static void many_publishers_are_waited_for_without_polling(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/crowd", 10, 0);
+	struct agnocast_subscription_stats stats;
+	struct sleeper sleeper = { .sub = sub };
+	unsigned long before;
+	pthread_t thread;
+
+	for (int i = 0; i < 200; i++)
+		EXPECT(ask(pub, "pub %d /crowd 1 0", i), "0");
+	for (int i = 0; i < 2000; i++) {
+		CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)));
+		if (stats.publishers == 200)
+			break;
+		usleep(5000);
+	}
+	CHECK(stats.publishers == 200);
+	/* The first sleep makes the bell, and may be woken by what came before. */
+	take_one(sub, 50);
+	CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)));
+	before = stats.sleeps;
+	CHECK(take_one(sub, 500) == -EAGAIN);
+	CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)));
+	CHECK(stats.sleeps - before <= 3);
+	for (int i = 199; i >= 0; i -= 20) {
+		CHECK(!pthread_create(&thread, NULL, take_sleeping, &sleeper));
+		EXPECT(ask(pub, "publish %d %d 1", i, i + 1), "0");
+		pthread_join(thread, NULL);
+		CHECK(sleeper.got == i + 1);
+	}
+	CHECK(!agnocast_subscription_destroy(sub));
+}
+
+static void the_same_message_again_is_held_once(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/w", 10, 0);
+	struct agnocast_subscription_stats stats;
+	struct agnocast_message message = { 0 };
+
+	CHECK(agnocast_subscription_update(sub, 0, &message) == -EAGAIN);
+	EXPECT(ask(pub, "pub 0 /w 10 0"), "0");
+	EXPECT(ask(pub, "publish 0 1 3"), "0");
+	CHECK(agnocast_subscription_update(sub, 5000, &message) == 1);
+	while (*(const long *)message.data != 3)
+		CHECK(agnocast_subscription_update(sub, 0, &message) >= 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(agnocast_subscription_update(sub, 0, &message) == 0);
+		CHECK(*(const long *)message.data == 3);
+	}
+	EXPECT(ask(pub, "publish 0 4 2"), "0");
+	CHECK(agnocast_subscription_update(sub, 0, &message) == 1);
+	CHECK(*(const long *)message.data == 5);
+	CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)) && stats.held == 1);
+	CHECK(!agnocast_message_release(&message));
+	CHECK(!agnocast_subscription_destroy(sub));
+}
+
+#define THREADS 4
+#define EACH 3000
+
+static struct agnocast_publisher *shared_pub;
+static _Atomic long shared_sum, shared_count;
+
+static void *publish_many(void *arg)
+{
+	for (long i = 1; i <= EACH; i++) {
+		long *message = malloc(sizeof(*message));
+
+		*message = i;
+		if (agnocast_publisher_publish(shared_pub, message, sizeof(*message)))
+			return arg;
+	}
+	return NULL;
+}
+
+static void *take_many(void *arg)
+{
+	struct agnocast_subscription *sub = arg;
+	long value;
+
+	while (atomic_load(&shared_count) < THREADS * EACH) {
+		value = take_one(sub, 20);
+		if (value <= 0)
+			continue;
+		atomic_fetch_add(&shared_sum, value);
+		atomic_fetch_add(&shared_count, 1);
+	}
+	return NULL;
+}
+
+static void many_threads_share_a_handle(void)
+{
+	struct agnocast_publisher_options options = { .size = sizeof(options),
+						      .depth = THREADS * EACH };
+	struct agnocast_subscription *sub = subscribe("/shared", THREADS * EACH, 0);
+	pthread_t takers[THREADS], publishers[THREADS];
+
+	CHECK(sub && !agnocast_publisher_create("/shared", &options, &shared_pub));
+	for (int i = 0; i < THREADS; i++) {
+		CHECK(!pthread_create(&takers[i], NULL, take_many, sub));
+		CHECK(!pthread_create(&publishers[i], NULL, publish_many, sub));
+	}
+	for (int i = 0; i < THREADS; i++) {
+		void *failed;
+
+		pthread_join(publishers[i], &failed);
+		CHECK(!failed);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(takers[i], NULL);
+	/* Each message exactly once. */
+	CHECK(atomic_load(&shared_count) == THREADS * EACH);
+	CHECK(atomic_load(&shared_sum) == THREADS * (EACH * (EACH + 1l) / 2));
+	agnocast_publisher_destroy(shared_pub);
+	CHECK(!agnocast_subscription_destroy(sub));
+}
+
+static const struct test tests[] = {
+	{ "ready_is_reported_in_turn_until_taken", ready_is_reported_in_turn_until_taken },
+	{ "bad_arguments_change_nothing", bad_arguments_change_nothing },
+	{ "a_wait_on_heads_is_woken_by_anything", a_wait_on_heads_is_woken_by_anything },
+	{ "a_wait_on_a_bell_is_woken_by_anything", a_wait_on_a_bell_is_woken_by_anything },
+	{ "descriptors_and_subscriptions_share_the_room",
+	  descriptors_and_subscriptions_share_the_room },
+	{ "the_descriptor_is_readable_until_all_is_taken",
+	  the_descriptor_is_readable_until_all_is_taken },
+	{ "eight_sleepers_are_woken_by_one_call", eight_sleepers_are_woken_by_one_call },
+	{ "a_thousand_subscriptions_meet_no_limit", a_thousand_subscriptions_meet_no_limit },
+	{ "many_publishers_are_waited_for_without_polling",
+	  many_publishers_are_waited_for_without_polling },
+	{ "the_same_message_again_is_held_once", the_same_message_again_is_held_once },
+	{ "many_threads_share_a_handle", many_threads_share_a_handle },
+};
+
+static void say_nothing(enum agnocast_level level, const char *line, void *arg)
+{
+	(void)level;
+	(void)line;
+	(void)arg;
+}
+
+int main(int argc, char **argv)
+{
+	setenv("MEMPOOL_SIZE", "64M", 0);
+	if (!getenv("AGENT_LOG"))
+		agnocast_log_set(say_nothing, NULL);
+	return run_tests(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}

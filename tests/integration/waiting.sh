@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# waiting.sh - ways to wait: what they report, and that no wake-up is lost
+#
+# The stress: two processes hand a message to and fro, at random moments, each
+# asleep in the same way. One lost wake-up and they stand still.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+BUILD=${BUILD:-$(cd "$here/../../build" && pwd)}
+OUT=$BUILD/tests/integration
+export AGENT=${AGENT:-$OUT/agent} MEMPOOL_SIZE=64M
+passed=0 failed=0
+
+"$OUT/waiting" | tee "${TMPDIR:-/tmp}/waiting.$$"
+set -- $(tail -n 1 "${TMPDIR:-/tmp}/waiting.$$")
+rm -f "${TMPDIR:-/tmp}/waiting.$$"
+passed=$((passed + ${1:-0})) failed=$((failed + ${3:-1}))
+
+rounds=10000
+[ -z "${AGNOCAST_VM:-}" ] || rounds=300
+for mode in poll take spin waitset waitset-fd descriptor; do
+	JITTER=1 "$OUT/pingpong" $mode $rounds 1 64 echo &
+	if JITTER=1 timeout 100 "$OUT/pingpong" $mode $rounds 1 64 && wait $!; then
+		echo "ok no_wake_up_is_lost in $rounds rounds of $mode"
+		passed=$((passed + 1))
+	else
+		echo "not ok no_wake_up_is_lost in $rounds rounds of $mode"
+		failed=$((failed + 1))
+		kill $! 2>/dev/null
+	fi
+done
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
