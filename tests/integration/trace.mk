@@ -11,3 +11,11 @@ $(OUT)/trace_victim_asan: trace_victim.c | $(OUT)
 
 $(OUT)/trace_writer: trace_writer.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(AGNOCAST) -lpthread
+
+# The tools under sanitizers, beside the plain ones: the tests of the tools run these.
+PROGRAMS += cli-san
+
+$(OUT)/cli-san: $(BUILD)/cli/agnocast $(BUILD)/cli/agnocast-top | $(OUT)
+	$(MAKE) -C ../../cli BUILD=$(BUILD) OUT=$(BUILD)/cli-san \
+		CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	touch $@
