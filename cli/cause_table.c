@@ -221,9 +221,11 @@ static bool is_not_mapped(const struct cause_case *failed)
 	return event_of(failed)->flags == SEGV_NOT_MAPPED;
 }
 
+/* In the reservation, where the registry knows of nobody's area (any more). */
 static bool is_of_nobody(const struct cause_case *failed)
 {
-	return failed->place.known && !failed->place.owner_pid;
+	return failed->place.known && !failed->place.owner_pid && failed->failure->vma_end &&
+	       !failed->failure->vma_name[0];
 }
 
 static bool is_own(const struct cause_case *failed)

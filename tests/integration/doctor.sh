@@ -31,7 +31,9 @@ mkdir -p /dev/mqueue
 mount -t mqueue none /dev/mqueue || exit 1
 ulimit -c 0
 
-agnocast=$BUILD/cli/agnocast
+plain=$BUILD/cli/agnocast
+agnocast=${AGNOCAST:-$BUILD/cli-san/agnocast}	# under ASan and UBSan
+[ -x "$agnocast" ] || agnocast=$plain
 victim=$BUILD/tests/integration/top_victim
 hello=$BUILD/examples/hello_talker
 dir=$(mktemp -d)
@@ -267,7 +269,7 @@ test_sick_machine()
 	doctor
 	says read_only_shm /dev/shm fail read-only
 	umount /dev/shm
-	sh -c "ulimit -v 200000; exec '$agnocast' doctor -j" >"$dir/json" 2>"$dir/err"
+	sh -c "ulimit -v 200000; exec '$plain' doctor -j" >"$dir/json" 2>"$dir/err"
 	says window_over_the_limit 'address window' warn "can't be had here"
 }
 
@@ -332,7 +334,7 @@ test_run()
 {
 	local registry=$AGNOCAST_REGISTRY
 	is run_sets_the_environment "$("$agnocast" run sh -c 'echo $LD_PRELOAD $MEMPOOL_SIZE')" "$(realpath "$BUILD/lib/libagnocast.so") 64M"
-	is run_keeps_what_is_set "$(MEMPOOL_SIZE=16M LD_PRELOAD=libm.so.6 "$agnocast" run sh -c 'echo ${LD_PRELOAD##*:} $MEMPOOL_SIZE')" "libm.so.6 16M"
+	is run_keeps_what_is_set "$(MEMPOOL_SIZE=16M LD_PRELOAD=libm.so.6 "$plain" run sh -c 'echo ${LD_PRELOAD##*:} $MEMPOOL_SIZE')" "libm.so.6 16M"
 	is run_becomes_the_command "$(sh -c "echo \$\$; exec '$agnocast' run sh -c 'echo \$\$'" | uniq | wc -l)" 1
 	is run_passes_the_status_on "$(status_of "$agnocast" run sh -c 'exit 7')" 7
 	is run_finds_no_command "$(status_of "$agnocast" run /no/such)" 127
@@ -346,7 +348,7 @@ test_run()
 		export AGNOCAST_REGISTRY=$registry
 		return
 	fi
-	is run_starts_a_registry "$("$agnocast" run sh -c "'$agnocast' ls processes | grep -c ' sh '")" 1
+	is run_starts_a_registry "$("$agnocast" run sh -c "'$plain' ls processes | grep -c ' sh '")" 1
 	is run_passes_the_status_on_with_a_registry "$(status_of "$agnocast" run sh -c 'exit 7')" 7
 	is run_says_which_signal "$(status_of "$agnocast" run sh -c 'kill -KILL $$')" 137
 	is run_finds_no_command_with_a_registry "$(status_of "$agnocast" run /no/such)" 127

@@ -143,6 +143,7 @@ static const struct state states[] = {
 	{ "peer-not-mapped", "lidar_driver's control part", AGNOCAST_CALL_SIGNAL, SIGSEGV, .flags = 2,
 	  .place = { LIDAR } },
 	{ "released", "has ended", AGNOCAST_CALL_SIGNAL, SIGSEGV, .flags = 2,
+	  .vma_start = WINDOW, .vma_end = WINDOW + 16384 * GIB,
 	  .place = { .known = true } },
 	{ "segv", "180000000000", AGNOCAST_CALL_SIGNAL, SIGSEGV, .flags = 2 },
 
