@@ -154,6 +154,7 @@ static void enter(struct model *m, const struct model_session *who, uint64_t id,
 		at++;
 	INSERT(m->session, m->sessions, at);
 	m->session[at] = *who;
+	memset(m->session[at].bell, 0, sizeof(m->session[at].bell));
 	m->session[at].id = id;
 	m->session[at].slot = slot;
 	m->session[at].ready = false;
@@ -426,6 +427,77 @@ int model_remove(struct model *m, uint64_t session, uint32_t kind, uint64_t gene
 		return 0;
 	}
 	return -EBADF;
+}
+
+int model_bell_set(struct model *m, uint64_t session, uint32_t which, void *bell, void **old)
+{
+	if (which >= AGNOCAST_BELLS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < m->sessions; i++) {
+		if (m->session[i].id != session)
+			continue;
+		*old = m->session[i].bell[which];
+		m->session[i].bell[which] = bell;
+		return 0;
+	}
+	return -ENOTCONN;
+}
+
+static bool is_publisher_of(const struct model_endpoint *endpoint, uint64_t session)
+{
+	return endpoint && endpoint->session == session && endpoint->kind == AGNOCAST_PUBLISHER;
+}
+
+int model_wake(const struct model *m, uint64_t session, uint64_t publisher,
+	       const struct agnocast_sleeper *sleepers, uint32_t count, void **rung,
+	       uint32_t *rings)
+{
+	const struct model_endpoint *from = endpoint_of(m, publisher), *to;
+
+	*rings = 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (sleepers[i].bell >= AGNOCAST_BELLS_MAX || sleepers[i].pad)
+			return -EINVAL;
+	if (!model_session(m, session))
+		return -ENOTCONN;
+	if (!is_publisher_of(from, session))
+		return -EBADF;
+	for (uint32_t i = 0; i < count; i++) {
+		void *bell;
+
+		to = endpoint_of(m, sleepers[i].subscription);
+		if (!to || to->topic != from->topic || to->kind != AGNOCAST_SUBSCRIPTION)
+			continue;
+		bell = model_session(m, to->session)->bell[sleepers[i].bell];
+		if (bell)
+			rung[(*rings)++] = bell;
+	}
+	return 0;
+}
+
+int model_bell_get(const struct model *m, uint64_t session, uint64_t owner, uint32_t which,
+		   void **bell)
+{
+	if (which >= AGNOCAST_BELLS_MAX)
+		return -EINVAL;
+	if (!model_session(m, session))
+		return -ENOTCONN;
+	if (!model_session(m, owner) || !model_session(m, owner)->bell[which])
+		return -ENOENT;
+	for (size_t i = 0; i < m->endpoints; i++) {
+		if (!is_publisher_of(&m->endpoint[i], session))
+			continue;
+		for (size_t j = 0; j < m->endpoints; j++) {
+			const struct model_endpoint *to = &m->endpoint[j];
+
+			if (to->topic == m->endpoint[i].topic && to->session == owner &&
+			    to->kind == AGNOCAST_SUBSCRIPTION) {
+				*bell = model_session(m, owner)->bell[which];
+				return 0;
+			}
+		}
+	}
+	return -EPERM;
 }
 
 uint32_t model_roster(const struct model *m, uint64_t topic,

@@ -29,6 +29,7 @@ struct model_session {
 	uint32_t pid, uid, slot;
 	bool	ready;
 	char	comm[AGNOCAST_COMM_MAX];
+	void	*bell[AGNOCAST_BELLS_MAX];
 };
 
 struct model_topic {
@@ -100,6 +101,15 @@ int model_remove(struct model *m, uint64_t session, uint32_t kind, uint64_t gene
 /* @serial: of the announcement if this report made one. */
 int model_report(struct model *m, bool oom, uint64_t session,
 		 struct agnocast_map_report *report, uint64_t serial);
+
+/* @old: as the core must give it back. */
+int model_bell_set(struct model *m, uint64_t session, uint32_t which, void *bell, void **old);
+int model_bell_get(const struct model *m, uint64_t session, uint64_t owner, uint32_t which,
+		   void **bell);
+/* @rung: whose bells ring, in that order; @rings of them. */
+int model_wake(const struct model *m, uint64_t session, uint64_t publisher,
+	       const struct agnocast_sleeper *sleepers, uint32_t count, void **rung,
+	       uint32_t *rings);
 
 /* @buf has room for @list->buf_len bytes. */
 int model_list(const struct model *m, struct agnocast_list *list, void *buf);

@@ -480,6 +480,77 @@ static void do_cleaned(void)
 	expect_result("cleaned", ret, model_cleaned(&model, session, uid));
 }
 
+/* What the core rings: only told apart. */
+static char bells[8];
+static void *rung[16];
+static u32 rings;
+
+static void ring(void *bell)
+{
+	rung[rings++ % ARRAY_SIZE(rung)] = bell;
+}
+
+static void do_bell(void)
+{
+	struct handle *handle = some_handle();
+	uint8_t how = byte(), whose = byte();
+	void *got = &bells[0], *want = &bells[0];
+	u32 which = how & 3;
+	int ret, ret_want;
+
+	if (!handle->core)
+		return;
+	if (how & 4) {
+		u64 owner = handles[whose % HANDLES].id;
+
+		ret = agk_bell_get(handle->core, owner, which, &got);
+		ret_want = model_bell_get(&model, handle->live, owner, which, &want);
+	} else {
+		void *bell = how & 8 ? NULL : &bells[how >> 4 & 7];
+
+		ret = agk_bell_set(handle->core, which, bell, &got);
+		ret_want = model_bell_set(&model, handle->live, which, bell, &want);
+	}
+	trace("bell %u, %s = %d", which, how & 4 ? "get" : "set", ret);
+	expect_result("bell", ret, ret_want);
+	if (got != want)
+		disagree("bell: another one");
+}
+
+static void do_wake(void)
+{
+	struct handle *handle = some_handle();
+	struct agnocast_sleeper sleepers[ARRAY_SIZE(rung)] = { 0 };
+	uint8_t how = byte(), which = byte();
+	u32 count = how & 15, expected;
+	u64 publisher = model.last - which;
+	void *want[ARRAY_SIZE(rung)];
+	int ret;
+
+	if (how & 16 && model.endpoints) {
+		publisher = model.endpoint[which % model.endpoints].generation;
+		handle = handle_of(model.endpoint[which % model.endpoints].session);
+	}
+	for (u32 i = 0; i < count; i++) {
+		uint8_t whom = byte();
+
+		sleepers[i].subscription = whom & 0x40 || !model.endpoints ? model.last - whom :
+			model.endpoint[(whom & 0x3f) % model.endpoints].generation;
+		sleepers[i].bell = whom == 0xff ? 2 : whom >> 7;
+		sleepers[i].pad = whom == 0xfe;
+	}
+	if (!handle->core)
+		return;
+	rings = 0;
+	ret = agk_wake(handle->core, publisher, sleepers, count, ring);
+	trace("wake %llu by %llu = %d", (unsigned long long)publisher,
+	      (unsigned long long)handle->id, ret);
+	expect_result("wake", ret, model_wake(&model, handle->live, publisher, sleepers, count,
+					      want, &expected));
+	if (rings != expected || memcmp(rung, want, rings * sizeof(*want)))
+		disagree("wake: %u bells rang, of %u", rings, expected);
+}
+
 /* Deaths enough to make the registry forget the oldest names. Slow: once an input. */
 static void do_many_deaths(void)
 {
@@ -506,7 +577,7 @@ static void do_fail(void)
 
 static void (*const commands[])(void) = {
 	do_join, do_ready, do_end, do_add, do_add_many, do_remove, do_report, do_list,
-	do_cleaned, do_many_deaths, do_fail, do_add, do_report, do_rejoin, do_remove, do_heir,
+	do_cleaned, do_many_deaths, do_fail, do_add, do_bell, do_rejoin, do_wake, do_heir,
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -44,7 +44,7 @@ static int fail_nth = -1, make_it_fail = -1;
 
 static void write_to(int fd, const char *text)
 {
-	CHECK(pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text));
+	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 }
 
 static void set(const char *where, const char *name, const char *value)
