@@ -130,7 +130,7 @@ static int append(struct agnocast_subscription *sub, struct source *source)
 	source->shown = (uint32_t)ret;
 	sub->sources[sub->sources_count++] = *source;
 	/* It may have rung for what we are not going to read. */
-	sub->armed = false;
+	atomic_store_explicit(&sub->armed, false, memory_order_relaxed);
 	return 0;
 }
 

@@ -46,7 +46,7 @@ struct agnocast_subscription {
 	_Atomic uint32_t news;	/* futex word: the sources changed */
 	struct source *sources;
 	uint32_t sources_count, sources_room;
-	bool	armed;		/* a bell was asked for, and nothing came since */
+	atomic_bool armed;	/* a bell was asked for, and nothing came since */
 	uint64_t armings;	/* how often */
 	struct agnocast_waitset *waitset;
 	struct agnocast_subscription *pollable_next;	/* descriptor lock */

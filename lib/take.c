@@ -35,7 +35,7 @@ static void source_advance(struct agnocast_subscription *sub, struct source *sou
 {
 	source->cursor = next;
 	/* What a publisher rang a bell for may be gone now. */
-	sub->armed = false;
+	atomic_store_explicit(&sub->armed, false, memory_order_relaxed);
 	/* Release: a withdrawn publisher that sees it may finish. */
 	atomic_store_explicit(&sub->block->cursor[source->shown].next, next,
 			      memory_order_release);

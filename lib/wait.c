@@ -37,9 +37,9 @@ void wait_arm(struct agnocast_subscription *sub, uint32_t which)
 	uint64_t bell;
 
 	/* Armed, and nothing was taken or attached since: nobody has used it up. */
-	if (sub->armed)
+	if (atomic_load_explicit(&sub->armed, memory_order_relaxed))
 		return;
-	sub->armed = true;
+	atomic_store_explicit(&sub->armed, true, memory_order_relaxed);
 	bell = AGNOCAST_BELL(++sub->armings, which);
 	/* Relaxed: the caller's full fence is between this and its look. */
 	atomic_store_explicit(&sub->block->bell, bell, memory_order_relaxed);

@@ -50,6 +50,7 @@ struct agnocast_waitset {
 	uint32_t sleepers;		/* lock; threads asleep with the lock not held */
 	uint32_t changers;		/* lock; threads that want them awake */
 	uint32_t spin_us;
+	bool	slept;			/* lock; the last wait did: the next will */
 	_Atomic uint32_t word;		/* futex: moves when waits are to look again */
 	_Atomic bool woken;		/* agnocast_waitset_wake() */
 	int	epoll;			/* lock; -1: not needed yet */
@@ -324,11 +325,12 @@ static int collect(struct agnocast_waitset *ws, struct agnocast_event *events, i
 
 /* ---- sleeping; the lock is held, given up while asleep, and held again ---- */
 
+/* Heads to sleep on, or some number above WORDS_MAX. */
 static uint32_t words_of(struct agnocast_waitset *ws)
 {
 	uint32_t words = 0;
 
-	for (uint32_t i = 0; i < ws->count; i++) {
+	for (uint32_t i = 0; i < ws->count && words <= WORDS_MAX; i++) {
 		struct agnocast_subscription *sub = ws->entries[i].sub;
 
 		pthread_mutex_lock(&sub->lock);
@@ -341,6 +343,7 @@ static uint32_t words_of(struct agnocast_waitset *ws)
 static void asleep(struct agnocast_waitset *ws)
 {
 	ws->sleepers++;
+	ws->slept = true;
 	pthread_mutex_unlock(&ws->lock);
 }
 
@@ -396,6 +399,9 @@ static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t de
 	for (uint32_t i = 0; i < ws->count; i++) {
 		struct agnocast_subscription *sub = ws->entries[i].sub;
 
+		/* Relaxed: who takes from it at this moment may come after us, too. */
+		if (atomic_load_explicit(&sub->armed, memory_order_relaxed))
+			continue;
 		pthread_mutex_lock(&sub->lock);
 		wait_arm(sub, AGNOCAST_BELL_EDGE);
 		pthread_mutex_unlock(&sub->lock);
@@ -441,11 +447,14 @@ static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
 	uint64_t spin_ns = ws->spin_us && deadline_ns ?
 			   clock_ns() + ws->spin_us * UINT64_C(1000) : 0;
 	bool last = !deadline_ns;
+	/* Going to sleep looks at everything too: once is enough for the idle. */
+	bool look = last || spin_ns || !ws->slept;
 
-	for (;;) {
+	ws->slept = false;
+	for (;; look = true) {
 		uint32_t seen = atomic_load_explicit(&ws->word, memory_order_acquire);
 		bool woken = atomic_exchange_explicit(&ws->woken, false, memory_order_acquire);
-		int n = collect(ws, events, max), ret;
+		int n = look || woken ? collect(ws, events, max) : 0, ret;
 
 		if (n && ws->sleepers && ws->epoll >= 0)
 			disturb(ws);	/* our bell was theirs: see below */
