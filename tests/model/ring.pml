@@ -547,22 +547,30 @@ inline may_die()
 /* take_from() */
 inline take_from()
 {
-	load(ME, HEAD, q);
-	atomic {
-		load(ME, TAIL, next);
-		d_step {
-			if
-			:: next < cursor -> next = cursor
-			:: else
-			fi;
-			if
-			:: q > DEPTH && next < q - DEPTH -> next = q - DEPTH
-			:: else
-			fi
-		}
+	if
+	/* Nothing at cursor + depth: then the head does not matter, nor is it read. */
+	:: atomic {
+		next = cursor;
 		claim_begin();
 		may_die()
-	}
+	   }
+	:: load(ME, HEAD, q);
+		atomic {
+			load(ME, TAIL, next);
+			d_step {
+				if
+				:: next < cursor -> next = cursor
+				:: else
+				fi;
+				if
+				:: q > DEPTH && next < q - DEPTH -> next = q - DEPTH
+				:: else
+				fi
+			}
+			claim_begin();
+			may_die()
+		}
+	fi;
 	read_claimed();
 	if
 	:: atomic { !valid -> claim_end() }
