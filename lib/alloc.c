@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "area.h"
+#include "heap_check.h"
 #include "jemalloc.h"
 #include "start.h"
 
@@ -39,7 +40,11 @@ void *agnocast_alloc_aligned(size_t alignment, size_t size)
 		return NULL;
 	if (alignment < ALIGNMENT)
 		alignment = ALIGNMENT;
-	if (aj_posix_memalign(&p, alignment, size ? size : 1)) {
+	if (heap_checked)
+		p = heap_check_alloc(alignment, size, false);
+	else if (aj_posix_memalign(&p, alignment, size ? size : 1))
+		p = NULL;
+	if (!p) {
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -53,8 +58,8 @@ void *agnocast_alloc(size_t size)
 
 void agnocast_free(void *p)
 {
-	if (p && area_owns_heap(p, 1))
-		aj_free(p);
-	else
+	if (heap_checked || !p || !area_owns_heap(p, 1))
 		free(p);
+	else
+		aj_free(p);
 }

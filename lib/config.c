@@ -151,6 +151,8 @@ int config_read(struct config *config, char *const *env, char *why, size_t len)
 	if (ret)
 		return ret;
 	ret = read_switch(env, "AGNOCAST_PREFAULT", &config->prefault, why, len);
+	if (!ret)
+		ret = read_switch(env, "AGNOCAST_HEAP_CHECK", &config->heap_check, why, len);
 	if (ret)
 		return ret;
 	value = config_get(env, "AGNOCAST_MEMPOOL_MAX");

@@ -19,6 +19,7 @@ struct config {
 	uint64_t	mempool_max;	/* bytes the heap may grow to; 0: the whole area */
 	const char	*registry;	/* AGNOCAST_REGISTRY in @env; NULL: the default */
 	bool		prefault;
+	bool		heap_check;
 	bool		strict;
 };
 

@@ -22,6 +22,7 @@
 #include <sys/auxv.h>
 
 #include "area.h"
+#include "heap_check.h"
 #include "jemalloc.h"
 #include "libc_heap.h"
 #include "raw.h"
@@ -108,6 +109,15 @@ static inline size_t at_least(size_t size)
 	return size < ALIGNMENT ? ALIGNMENT : size;
 }
 
+static __attribute__((noinline)) void *checked_alloc(size_t alignment, size_t size, bool zero)
+{
+	void *got = heap_check_alloc(alignment, size, zero);
+
+	if (!got && make_room(size))
+		got = heap_check_alloc(alignment, size, zero);
+	return got ? got : no_memory();
+}
+
 static __attribute__((noinline)) void *malloc_again(size_t size)
 {
 	void *got = make_room(size) ? aj_malloc(at_least(size)) : NULL;
@@ -121,6 +131,8 @@ EXPORT void *malloc(size_t size)
 
 	if (!shared())
 		return libc_malloc(size);
+	if (__builtin_expect(heap_checked, 0))
+		return checked_alloc(ALIGNMENT, size, false);
 	got = aj_malloc(at_least(size));
 	return __builtin_expect(got != NULL, 1) ? got : malloc_again(size);
 }
@@ -136,15 +148,28 @@ static bool is_thread_data(size_t count, size_t size, uintptr_t caller)
 	       caller - (uintptr_t)pthread_setspecific < TSD_CODE;
 }
 
+static void *thread_data(size_t count, size_t size)
+{
+	void *got = libc_calloc(count, size);
+
+	if (heap_checked)
+		heap_check_lend(got);
+	return got;
+}
+
 EXPORT void *calloc(size_t count, size_t size)
 {
 	size_t bytes;
 	void *got;
 
-	if (!shared() || is_thread_data(count, size, (uintptr_t)__builtin_return_address(0)))
+	if (!shared())
 		return libc_calloc(count, size);
+	if (is_thread_data(count, size, (uintptr_t)__builtin_return_address(0)))
+		return thread_data(count, size);
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return no_memory();
+	if (__builtin_expect(heap_checked, 0))
+		return checked_alloc(ALIGNMENT, bytes, true);
 	heap_os_zero_begin();
 	got = aj_calloc(1, at_least(bytes));
 	if (!got && make_room(bytes))
@@ -153,14 +178,24 @@ EXPORT void *calloc(size_t count, size_t size)
 	return got ? got : no_memory();
 }
 
+static inline void area_free(void *p)
+{
+	if (__builtin_expect(heap_checked, 0))
+		heap_check_free(p);
+	else
+		aj_free(p);
+}
+
 EXPORT void free(void *p)
 {
 	if (in_area(p)) {
-		aj_free(p);
+		area_free(p);
 		return;
 	}
 	if (__builtin_expect(p == probe.block, 0))
 		probe.free = true;
+	if (__builtin_expect(heap_checked && p, 0))
+		heap_check_return(p);
 	libc_free(p);
 }
 
@@ -173,12 +208,19 @@ static void *adopt(void *p, size_t size)
 		return NULL;
 	resized = libc_realloc(p, size);
 	if (!resized) {
-		aj_free(copy);
+		area_free(copy);
 		return no_memory();
 	}
 	memcpy(copy, resized, size);
 	libc_free(resized);
 	return copy;
+}
+
+static inline void *area_realloc(void *p, size_t size)
+{
+	if (__builtin_expect(heap_checked, 0))
+		return heap_check_realloc(p, size);
+	return aj_realloc(p, at_least(size));
 }
 
 EXPORT void *realloc(void *p, size_t size)
@@ -190,14 +232,14 @@ EXPORT void *realloc(void *p, size_t size)
 	if (!in_area(p) && (!shared() || !size))
 		return libc_realloc(p, size);
 	if (!size) {
-		aj_free(p);
+		area_free(p);
 		return NULL;
 	}
 	if (!in_area(p))
 		return adopt(p, size);
-	got = aj_realloc(p, at_least(size));
+	got = area_realloc(p, size);
 	if (!got && make_room(size))
-		got = aj_realloc(p, at_least(size));
+		got = area_realloc(p, size);
 	return got ? got : no_memory();
 }
 
@@ -219,6 +261,8 @@ static void *aligned(size_t alignment, size_t size)
 		return libc_memalign(alignment, size);
 	if (alignment < sizeof(void *))
 		alignment = sizeof(void *);
+	if (heap_checked)
+		return checked_alloc(alignment, size, false);
 	size = size ? size : 1;
 	if (aj_posix_memalign(&p, alignment, size) &&
 	    (!make_room(size) || aj_posix_memalign(&p, alignment, size)))
@@ -286,7 +330,7 @@ EXPORT size_t malloc_usable_size(void *p)
 	if (!p)
 		return 0;
 	if (in_area(p))
-		return aj_malloc_usable_size(p);
+		return heap_checked ? heap_check_size(p) : aj_malloc_usable_size(p);
 	libc = LIBC(malloc_usable_size);
 	return libc ? libc(p) : 0;
 }

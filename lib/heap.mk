@@ -11,6 +11,7 @@ HEAP_SRCS := \
 	copy.c \
 	fork.c \
 	heap.c \
+	heap_check.c \
 	heap_os.c \
 	host.c \
 	maps.c \
@@ -26,6 +27,7 @@ HEAP_OBJS := $(OUT)/jemalloc_area.o
 
 # The compiler may not turn calls inside the malloc family into each other.
 CFLAGS_heap := -fno-builtin
+CFLAGS_heap_check := -fno-builtin
 
 # Exits non-zero if this jemalloc would still get memory past heap_os.c.
 $(OUT)/jemalloc_area.o: ../tools/jemalloc.sh

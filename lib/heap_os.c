@@ -23,6 +23,7 @@
 
 #include "area.h"
 #include "heap.h"
+#include "heap_check.h"
 #include "pages.h"
 #include "pi_mutex.h"
 #include "raw.h"
@@ -378,6 +379,7 @@ int heap_os_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*c
 
 void heap_fork_prepare(void)
 {
+	heap_check_fork_prepare();
 	handlers.prepared = handlers.prepare;
 	if (handlers.prepared)
 		handlers.prepare();
@@ -387,10 +389,12 @@ void heap_fork_parent(void)
 {
 	if (handlers.prepared)
 		handlers.parent();
+	heap_check_fork_parent();
 }
 
 void heap_fork_child(void)
 {
 	if (handlers.prepared)
 		handlers.child();
+	heap_check_fork_child();
 }

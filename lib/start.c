@@ -21,6 +21,7 @@
 #include "area.h"
 #include "config.h"
 #include "fork.h"
+#include "heap_check.h"
 #include "host.h"
 #include "raw.h"
 #include "window.h"
@@ -208,6 +209,7 @@ static enum start_state join(void)
 		dump_heap();
 		member_pid = raw_call(SYS_getpid);
 		if (host_heap_is_ours()) {
+			heap_checked = config.heap_check;
 			reason[0] = 0;
 			return START_MEMBER;
 		}
@@ -349,6 +351,8 @@ __attribute__((destructor)) static void end(void)
 	if (!start_is_member() || raw_call(SYS_getpid) != member_pid)
 		return;
 	start_run_hook(HOOK_EXIT);
+	if (heap_checked)
+		heap_check_all();
 	area_unlink();
 	if (own_area.header->participant)
 		leave();

@@ -3,15 +3,15 @@
 # heap.mk - programs that heap.sh runs under LD_PRELOAD; none is linked with the
 # library, but for those that speak its API
 
-HEAP_PROGRAMS := heap_family heap_fork heap_join heap_limits heap_ownmalloc heap_return \
-	heap_spawn heap_threads
-PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest heap_mlock heap_join_at heap_join_fixed
+HEAP_PROGRAMS := heap_family heap_fork heap_join heap_limits heap_misuse heap_ownmalloc \
+	heap_return heap_spawn heap_threads
+PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest heap_places heap_places.so heap_message heap_mlock heap_join_at heap_join_fixed
 
 # No malloc of a test may be optimised away, whatever it asks for.
 $(HEAP_PROGRAMS:%=$(OUT)/%): $(OUT)/%: %.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< -lpthread -ldl
 
-$(OUT)/heap_deepbind $(OUT)/heap_mlock: $(OUT)/%: %.c $(BUILD)/lib/libagnocast.so | $(OUT)
+$(OUT)/heap_deepbind $(OUT)/heap_message $(OUT)/heap_mlock: $(OUT)/%: %.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -o $@ $< $(AGNOCAST)
 
 $(OUT)/heap_join_fixed: heap_join.c | $(OUT)
@@ -21,6 +21,12 @@ $(OUT)/heap_join_fixed: heap_join.c | $(OUT)
 $(OUT)/heap_join_at: heap_join.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -fPIC -no-pie -nostartfiles -Wl,--no-relax \
 		-Wl,-Ttext-segment=0x180000000000 $$($(CC) -print-file-name=Scrt1.o) -o $@ $<
+
+$(OUT)/heap_places: heap_places.cpp | $(OUT)
+	$(CXX) -std=c++17 -O1 -g -Wall -Wextra -Werror -fno-builtin -o $@ $< -lpthread -ldl
+
+$(OUT)/heap_places.so: heap_places_plugin.c | $(OUT)
+	$(CC) $(ALL_CFLAGS) -fno-builtin -fPIC -shared -o $@ $<
 
 $(OUT)/heap_plugin.so: heap_plugin.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -fno-builtin -fPIC -shared -o $@ $<

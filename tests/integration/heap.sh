@@ -199,6 +199,52 @@ guests()
 
 # --- limits
 
+# Whoever allocates, and wherever.
+places()
+{
+	program heap_places
+}
+
+# misuse WHAT OFFSET PATTERN - the one line that is said, and the end by SIGABRT
+misuse()
+{
+	local at status
+	AGNOCAST_HEAP_CHECK=1 ours "$programs/heap_misuse" "$1" >"$work/out" 2>"$work/err"
+	status=$?
+	at=$(printf '0x%x' $(($(head -n 1 "$work/out") + $2)))
+	if [ $status -ne 134 ]; then
+		not_ok "heap_check_finds_$1" "status $status, $(head -n 1 "$work/err")"
+	elif [ "$(cat "$work/err")" != "agnocast: heap check: $at: $3" ]; then
+		not_ok "heap_check_finds_$1" "$(head -n 2 "$work/err")"
+	else
+		ok "heap_check_finds_$1"
+	fi
+}
+
+heap_check()
+{
+	misuse overrun 0 'a block of 100 bytes was written beyond its end, at byte 100'
+	misuse exit 0 'a block of 100 bytes was written beyond its end, at byte 115'
+	misuse resize 0 'a block of 100 bytes was written beyond its end, at byte 100'
+	misuse twice 0 'a block of 100 bytes was freed twice'
+	misuse late 0 'a block of 100 bytes was written after it was freed, at byte 3'
+	misuse inside 32 'was freed, but it lies 32 bytes inside of a block of 100 bytes'
+	misuse wild $((5 << 20)) 'was freed, but no block starts there'
+	misuse stack 0 'was freed, but it is not of this heap'
+	export AGNOCAST_HEAP_CHECK=1
+	says heap_check_likes_what_is_right '^0x' ours "$programs/heap_misuse"
+	says heap_check_ends_well '^0$' bash -c \
+		'LD_PRELOAD=$AGNOCAST_LIB "$0" >/dev/null 2>&1; echo $?' "$programs/heap_misuse"
+	program heap_threads
+	have heap_check_perl perl && same heap_check_perl perl -e \
+		'my %h; $h{$_} = $_ x 3 for 1 .. 5000; print length(join "", values %h), "\n"'
+	same heap_check_bash bash -c 'for i in 1 2 3; do (echo $i | cat); done; echo $(seq 3000 | wc)'
+	export -n AGNOCAST_HEAP_CHECK
+	unset AGNOCAST_HEAP_CHECK
+	AGNOCAST_HEAP_CHECK=yes says heap_check_refuses_a_bad_switch \
+		'^-22 AGNOCAST_HEAP_CHECK="yes"' ours "$programs/heap_join"
+}
+
 limits()
 {
 	MEMPOOL_SIZE=2M program heap_limits grow
@@ -210,6 +256,7 @@ limits()
 	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M limited few_addresses 'ulimit -v 18000000'
 	MEMPOOL_SIZE=32M program heap_return back
 	program heap_return bystander
+	MEMPOOL_SIZE=1M program heap_message
 }
 
 # limited NAME LIMIT - heap_limits exhaust under what the shell command LIMIT sets
@@ -344,6 +391,8 @@ if [ -n "${AGNOCAST_VM:-}" ]; then
 	skip heap_at_large "the kernel has no part in it; see the native run"
 else
 	family
+	places
+	heap_check
 	guests
 	limits
 	onlookers
