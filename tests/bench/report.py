@@ -80,6 +80,7 @@ def main():
     target = sys.argv[2] if len(sys.argv) > 2 else os.path.join(REPO, 'docs')
     with open(source) as f:
         document = json.load(f)
+    document['summary'] = table.summarize(document)
     lines = ['<!-- SPDX-License-Identifier: BSD-2-Clause -->',
              '<!-- Made by make bench-docs from build/bench.json: edit bench.md, not this. -->',
              '# Benchmark results', '', 'How they are made and what the words mean: [bench.md](bench.md).', '']
