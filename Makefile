@@ -85,10 +85,12 @@ bench:
 	$(Q)$(MAKE) -s -C tests/bench
 	$(Q)$(MAKE) -s -C tests/bench/pipeline
 	$(Q)status=0; \
+	BENCH_COMMAND='make bench$(if $(QUICK), QUICK=1)$(if $(BENCH_SECONDS), BENCH_SECONDS=$(BENCH_SECONDS))' \
 	tests/bench/run.py $(if $(QUICK),--quick) \
 		$(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) || status=1; \
 	[ ! -f tests/bench/heap/Makefile ] || \
-		BENCH_RUNS=$(if $(QUICK),1,3) $(MAKE) -s -C tests/bench/heap run || status=1; \
+		BENCH_RUNS=$(if $(QUICK),1,3) $(if $(QUICK),BENCH_ONLY='speed startup') \
+		$(MAKE) -s -C tests/bench/heap run || status=1; \
 	exit $$status
 
 bench-docs:

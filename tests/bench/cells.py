@@ -264,7 +264,8 @@ def main():
         machine.release()
     about['seconds'] = round(time.monotonic() - began)
     about['load_after'] = os.getloadavg()[0]
-    about['command'] = 'make bench' + (' QUICK=1' if options.quick else '')
+    about['command'] = (os.environ.get('BENCH_COMMAND') or
+                        ' '.join(['tests/bench/run.py'] + sys.argv[1:]))
     document = {'schema': 1, 'machine': about, 'cells': results, 'pipeline': lidar}
     document['summary'] = table.summarize(document)
     with open(options.out, 'w') as f:
