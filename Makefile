@@ -18,6 +18,7 @@
 # make install-dkms  the module's source, for dkms; uninstall, uninstall-dkms
 # make compat     other programs under LD_PRELOAD, at length    (minutes)
 # make bench      measure against other transports   [QUICK=1] [BENCH_SECONDS=0.3]
+# make bench-heap  the heap against other allocators           [BENCH_RUNS=3]
 # make bench-docs  the tables and plots of docs/ from build/bench.json
 # make clean      remove build/
 #
@@ -93,6 +94,10 @@ bench:
 		$(MAKE) -s -C tests/bench/heap run || status=1; \
 	exit $$status
 
+bench-heap: lib tools
+	$(Q)tools/deps.sh bench
+	$(Q)$(MAKE) -s -C tests/bench/heap run
+
 bench-docs:
 	$(Q)tests/bench/report.py
 
@@ -118,7 +123,7 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: all bench bench-docs bpf check clean cli compat demo examples help integration lib lint-kernel module stress test \
+.PHONY: all bench bench-docs bench-heap bpf check clean cli compat demo examples help integration lib lint-kernel module stress test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

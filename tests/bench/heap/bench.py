@@ -6,7 +6,8 @@ Every number is compared with glibc's of the same round: allocators take turns,
 and what is shown is the median of the rounds' ratios. Allocators that are not
 installed are skipped, visibly. Runs as a real-time task if it may, so that
 other work on the machine disturbs little. BENCH_RUNS: rounds (5).
-BENCH_ONLY: names of parts (speed space beside return startup), default all.
+BENCH_ONLY: names of parts (speed space beside return startup), default all;
+BENCH_LOADS: names of loads, likewise.
 """
 
 import json
@@ -24,7 +25,7 @@ HERE = os.path.join(BUILD, "tests/bench/heap")
 LIBRARY = os.path.join(BUILD, "lib/libagnocast.so")
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 ONLY = os.environ.get("BENCH_ONLY", "speed space beside return startup").split()
-LOADS = ["server", "pipe", "lines", "small", "grow", "big", "cloud"]
+LOADS = (os.environ.get("BENCH_LOADS") or "server pipe lines small grow big cloud").split()
 THREADS = [1, 2, 4]
 MILLISECONDS = "250"
 DEBIAN = {

@@ -3,6 +3,7 @@
 
 #include "loads.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,8 @@ static void pipe_run(struct worker *w)
 	void *p;
 
 	while (!stopped(w)) {
+		uint32_t before = put + get;
+
 		for (int i = 0; i < BATCH; i++) {
 			size_t size = 32 + next_random(&w->seed) % 400;
 
@@ -78,6 +81,8 @@ static void pipe_run(struct worker *w)
 				w->ops++;
 			}
 		}
+		if (put + get == before)
+			sched_yield();		/* to whom it waits for */
 	}
 }
 
