@@ -16,6 +16,8 @@ top=${TOP:-$BUILD/cli/agnocast-top}
 doc=$root/docs/observing.md
 dir=$(mktemp -d)
 passed=0 failed=0 server=0
+# Under ASan and UBSan, where that was built.
+[ -n "${TOP:-}" ] || [ ! -x "$BUILD/cli-san/agnocast-top" ] || top=$BUILD/cli-san/agnocast-top
 export LC_ALL=C.UTF-8 TZ=UTC
 unset COLUMNS LINES NO_COLOR
 
@@ -31,6 +33,8 @@ tm() { tmux -L "agnocast-screens-$$-$server" "$@"; }
 finish() { tm kill-server 2>/dev/null; rm -rf "$dir"; }
 trap finish EXIT
 
+printf 'leak:libtinfo\nleak:libncursesw\n' >"$dir/leaks"	# theirs, not ours
+export LSAN_OPTIONS=suppressions=$dir/leaks:print_suppressions=0
 tail -n 1 "$here/top_scene.jsonl" >"$dir/last"
 cp "$here/top_scene.jsonl" "$dir/all"
 
@@ -60,7 +64,7 @@ start()
 	tm kill-server 2>/dev/null
 	server=$((server + 1))	# the old one may take its time to go
 	tm -f /dev/null new-session -d -x "$width" -y "$height" \
-		"env -u TMUX ${environment[*]} sh -c 'echo before; $top ${options[*]}; echo status \$?; stty -a | grep -ow -e -echo -e -icanon; echo done; sleep 60'"
+		"env -u TMUX ${environment[*]} bash -c 'echo before; (echo \$BASHPID >$dir/pid; exec $top ${options[*]}); echo status \$?; stty -a | grep -ow -e -echo -e -icanon; echo done; sleep 60'"
 }
 
 press() { local key; for key in "$@"; do tm send-keys "$key"; done; }
@@ -221,8 +225,7 @@ check unknown_terminal_is_refused within 10 shows '^status 64'
 for signal in TERM HUP INT SEGV ABRT BUS; do
 	start 80 24 -- -i "$dir/last" -d 3600
 	within 10 shows Quit
-	pid=$(pgrep -f "^$top -i $dir/last" | head -n 1)
-	kill -$signal "$pid"
+	kill -$signal "$(cat "$dir/pid")"
 	within 10 shows '^done'
 	check "terminal_is_restored_after_$signal" eval "shows ^before && ! shows '^-(echo|icanon)'"
 done
