@@ -61,6 +61,8 @@ static int run_batch(const struct options *options)
 
 		sleep_until(next);
 		next = after(options->delay_s, next);
+		if (next < sampler_clock())	/* late: no two samples at once */
+			next = after(options->delay_s, sampler_clock());
 		if (stopped)
 			break;
 		if (sampler_refresh(&sampler))

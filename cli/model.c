@@ -278,6 +278,9 @@ bool model_mapping_is_wrong(const struct mapping_row *mapping)
 		return true;
 	if (mapping->perm_state == PERM_FOUND)
 		return strcmp(mapping->perm, right) != 0;
+	/* What a reader has of an owner that ended it may give back before it says so. */
+	if (!mapping->own && !mapping->owner_alive)
+		return false;
 	return there && mapping->perm_state == PERM_NONE;
 }
 

@@ -59,6 +59,7 @@ scripts="
 	install
 	top
 	screens
+	storm
 	trace
 	doctor
 	bpftrace

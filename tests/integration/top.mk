@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := all
 PROGRAMS += top_victim
 
-$(OUT)/top_victim: top_victim.c ../../lib/registry_client.c | $(OUT)
+$(OUT)/top_victim: top_victim.c ../../lib/registry_client.c ../../include/agnocast/layout.h | $(OUT)
 	$(CC) $(filter-out -D_GNU_SOURCE,$(ALL_CFLAGS)) -o $@ $(filter %.c,$^) -lrt
 
 # agnocast-top under ASan and UBSan, for screens.sh and top.sh.
