@@ -46,6 +46,7 @@ struct agnocast_subscription {
 	_Atomic uint32_t news;	/* futex word: the sources changed */
 	struct source *sources;
 	uint32_t sources_count, sources_room;
+	bool	told_limit;	/* the log has heard that too many are on loan */
 	atomic_bool armed;	/* a bell was asked for, and nothing came since */
 	uint64_t armings;	/* how often */
 	struct agnocast_waitset *waitset;

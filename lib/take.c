@@ -133,6 +133,17 @@ static void count_dropped(struct agnocast_subscription *sub, const struct source
 	count(&sub->block->dropped, n);
 }
 
+static void refuse(struct agnocast_subscription *sub)
+{
+	count(&sub->block->refused, 1);
+	if (sub->told_limit)
+		return;
+	sub->told_limit = true;
+	log_line(AGNOCAST_LOG_ERROR, "topic %s: %u messages of this subscription are on loan, "
+		 "which is the limit: release one before the next take (said once)",
+		 sub->add.topic, AGNOCAST_CLAIMS);
+}
+
 /* 0; -EAGAIN: retired before the claim was seen, look again; -EMFILE. */
 static int take_from(struct agnocast_subscription *sub, struct source *source,
 		     uint32_t depth, struct agnocast_message *message)
@@ -143,7 +154,7 @@ static int take_from(struct agnocast_subscription *sub, struct source *source,
 
 	claim = claim_begin(sub->block, source->generation, next);
 	if (claim < 0) {
-		count(&sub->block->refused, 1);
+		refuse(sub);
 		return claim;
 	}
 	if (!ring_read_claimed(&source->view, next, &item)) {

@@ -6,3 +6,8 @@ $(OUT)/pingpong: pingpong.c $(BUILD)/lib/libagnocast.so | $(OUT)
 
 $(OUT)/waiting: waiting.c harness.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) $(AGNOCAST) -lpthread -lrt
+
+PROGRAMS += scale
+
+$(OUT)/scale: scale.c harness.c | $(OUT)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) -lrt
