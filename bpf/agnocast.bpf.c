@@ -33,6 +33,8 @@ char LICENSE[] SEC("license") = "GPL v2";
 #define MAP_NORESERVE	0x4000
 #define MAP_FIXED_NOREPLACE 0x100000
 #define VM_LOCKED	0x2000
+#define X86_PF_WRITE	0x02
+#define ESR_WNR		0x40	/* arm64: write, not read */
 #define ERRNO_MAX	4095
 
 #define RLIMIT_FSIZE	1
@@ -484,6 +486,22 @@ static __always_inline void capture_process(struct agnocast_failure *failure)
 	failure->next_fd = BPF_CORE_READ(task, files, next_fd);
 }
 
+/* What the faulting instruction did, as the processor said. */
+static __always_inline __u64 access_of(const struct started *call)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (call->call != AGNOCAST_CALL_SIGNAL)
+		return 0;
+	if (bpf_core_field_exists(task->thread.error_code))
+		return BPF_CORE_READ(task, thread.error_code) & X86_PF_WRITE
+		       ? AGNOCAST_WRITES : AGNOCAST_READS;
+	if (bpf_core_field_exists(task->thread.fault_code))
+		return BPF_CORE_READ(task, thread.fault_code) & ESR_WNR
+		       ? AGNOCAST_WRITES : AGNOCAST_READS;
+	return 0;
+}
+
 static __always_inline void capture_file(struct agnocast_failure *failure, int fd)
 {
 	struct file *file = file_of(fd);
@@ -506,6 +524,7 @@ static __always_inline void send_failure(const struct started *call, __u32 pid, 
 	fill_event(&failure->event, call, pid, result);
 	failure->event.captured = 1;
 	capture_process(failure);
+	failure->access = access_of(call);
 	capture_file(failure, call->fd);
 	failure->vma_start = found->start;
 	failure->vma_end = found->end;

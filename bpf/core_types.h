@@ -73,11 +73,18 @@ struct signal_struct {
 	struct rlimit rlim[16];
 } CORE;
 
+/* Of the last fault: x86 has the one, arm64 the other. */
+struct thread_struct {
+	unsigned long error_code;
+	unsigned long fault_code;
+} CORE;
+
 struct task_struct {
 	struct files_struct *files;
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 	int tgid;
+	struct thread_struct thread;
 } CORE;
 
 union sifields {

@@ -65,6 +65,9 @@ struct agnocast_event {
 	char	name[AGNOCAST_NAME_LEN]; /* without the leading "/"; "" if there is none */
 };
 
+#define AGNOCAST_READS		1U
+#define AGNOCAST_WRITES		2U
+
 /* A failed call, and what the kernel's checks looked at. */
 struct agnocast_failure {
 	struct agnocast_event event;
@@ -80,6 +83,7 @@ struct agnocast_failure {
 	__u64	limit_msgqueue;
 	__u64	limit_fsize;
 	__u64	next_fd;		/* the lowest descriptor that may be free */
+	__u64	access;			/* signal: AGNOCAST_READS, AGNOCAST_WRITES; 0: not known */
 	/* the file behind .fd, for mmap and calls on descriptors */
 	__u64	file_known;
 	__u64	file_size;

@@ -233,7 +233,10 @@ static bool is_own(const struct cause_case *failed)
 	return failed->place.known && failed->place.own;
 }
 
-/* The mapping at the address, if the kernel told; else what the registry says. */
+/*
+ * The mapping at the address, if the kernel told (a second observer keeps it too
+ * busy for that); else a write is one, whatever was mapped; else by the registry.
+ */
 static bool is_peer_mapped(const struct cause_case *failed)
 {
 	const struct agnocast_failure *failure = failed->failure;
@@ -242,7 +245,7 @@ static bool is_peer_mapped(const struct cause_case *failed)
 		return false;
 	if (failure->vma_end)
 		return (failure->vma_flags & 3) == READABLE;
-	return failed->place.mapped;
+	return failure->access == AGNOCAST_WRITES || failed->place.mapped;
 }
 
 static bool is_peer_not_mapped(const struct cause_case *failed)

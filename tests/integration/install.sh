@@ -46,7 +46,7 @@ missing=
 for f in $wanted; do [ -s "$stage/usr/$f" ] || missing="$missing $f"; done
 expect everything_is_there '' "$missing"
 expect nothing_is_outside_of_the_prefix usr "$(ls "$stage")"
-expect no_placeholder_is_left '' "$(grep -rl '@[A-Z_]*@' "$stage" --exclude-dir=bin --exclude=*.so)"
+expect no_placeholder_is_left '' "$(grep -rl '@[A-Z_]\+@' "$stage" --exclude-dir=bin --exclude=*.so)"
 expect nobody_but_the_owner_may_write '' "$(find "$stage" -type f -perm /022)"
 
 # One version, everywhere.

@@ -153,13 +153,22 @@ test_text()
 
 doctor_of_ebpf() { "$agnocast" doctor -j | jq -r '.checks[] | select(.check == "eBPF") | .text'; }
 
-test_causes()
+# What depends on what the kernel lets a program see.
+plan_kernel()
 {
 	case $(doctor_of_ebpf) in
 	*"all mappings"*) victim mmap_in_the_way_of_a_file file-in-the-way "r--p \(trace_victim\) is in the way of ${at#0x}\+16G" "$fail" file $at ;;
 	# Before 6.7 only what lies at the ends is found by the kernel; else while the process lives.
 	*) victim mmap_in_the_way_of_something '(file-)?in-the-way' "in the way of ${at#0x}\+16G" "$fail" file $at ;;
 	esac
+	victim mmap_overwrites overwritten 'MAP_FIXED replaced 2[0-9a-f]+1000\+4K|MAP_FIXED replaced [0-9a-f]+\+4K' "$fail" overwrite $at
+	# The kernel may be too busy to look the mapping up; without a registry nothing else tells.
+	victim fault_writing_to_a_peer 'wrote-message|segv' "pid [0-9]+ wrote into bash's memory, which is read-only|a write to another's message" "$fail" write_to_peer $at
+}
+
+test_causes()
+{
+	plan_kernel
 	victim mmap_twice mapped-twice 'agnocast@' "$fail" twice $at
 	victim mmap_access read-only-file 'writable mapping of agnocast@' "$fail" access $at
 	victim mmap_write_only write-only-file 'not open for reading' "$fail" write_only $at
@@ -171,7 +180,6 @@ test_causes()
 	victim mmap_over_the_address_limit address-limit '16G more are over RLIMIT_AS \(1G\)' "$fail" address_limit $at
 	victim mmap_too_many too-many-maps "$(cat /proc/sys/vm/max_map_count) \(vm.max_map_count\)" "$fail" many_maps $at
 	victim mmap_after_mlockall mlockall 'mlockall\(MCL_FUTURE\) 16G more .*, [0-9]+M may be' "$fail" locked $at
-	victim mmap_overwrites overwritten 'MAP_FIXED replaced 2[0-9a-f]+1000\+4K|MAP_FIXED replaced [0-9a-f]+\+4K' "$fail" overwrite $at
 	plan_files
 	plan_queues
 	plan_faults
@@ -222,21 +230,23 @@ plan_faults()
 {
 	victim fault_not_mapped nothing-there "nothing is mapped at ${at#0x}" "$fail" not_mapped $at
 	victim fault_beyond_the_file no-page "no memory at [0-9a-f]+" "$fail" cut $at
-	# The kernel may be too busy to look the mapping up; without a registry nothing else tells.
-	victim fault_writing_to_a_peer 'wrote-message|segv' "pid [0-9]+ wrote into bash's memory, which is read-only|a write to another's message" "$fail" write_to_peer $at
 }
 
 # The whole of it: the real library, and whose message it was.
 test_message()
 {
-	local talker
 	export MEMPOOL_SIZE=16M
 	"$BUILD/examples/hello_talker" >"$dir/talker" 2>&1 &
 	talker=$!
+	daemons+=($talker)
 	until_true 10 sh -c "'$BUILD/cli/agnocast-top' -j -n 1 -d 0.1 --no-bpf --view topics | grep -q hello"
 	victim fault_in_a_message wrote-message "pid [0-9]+ wrote into hello_talker's message on /hello, which is read-only" "$BUILD/tests/integration/trace_writer" /hello
 	explained -t '/hel*'
 	is fault_names_the_owner "$(jq -r 'select(.fault) | .owner, .owner_pid, .topic, .error' "$dir/trace" | xargs)" "hello_talker $talker /hello SIGSEGV"
+}
+
+test_topic()
+{
 	trace -t /other -c "$BUILD/tests/integration/trace_writer" /hello
 	is other_topic_does_not "$status $(wc -l <"$dir/trace")" "0 2"
 	kill $talker
@@ -303,9 +313,8 @@ at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
 if [ -n "${AGNOCAST_VM:-}" ] && [ "${TRACE_IN_VM:-no}" != all ]; then
 	# What depends on the kernel and on the module; the rest is the same natively.
 	unset AGNOCAST_REGISTRY
-	test_can_trace
-	test_counts
-	test_causes
+	plan_kernel
+	explained
 	test_message
 	summary
 	exit
@@ -320,6 +329,7 @@ test_causes
 test_full
 test_asan
 test_message
+test_topic
 test_hold
 test_pid
 test_without

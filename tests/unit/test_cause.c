@@ -257,6 +257,27 @@ Test(cause, each_row_can_be_described_without_a_case)
 	}
 }
 
+/* Neither a mapping was found nor does the registry know: the processor said that it wrote. */
+Test(cause, a_write_is_known_without_its_mapping)
+{
+	struct agnocast_failure failure = {
+		.event = { .call = AGNOCAST_CALL_SIGNAL, .result = SIGSEGV, .flags = 2,
+			   .address = WINDOW, .pid = 14733 },
+		.access = AGNOCAST_WRITES,
+	};
+	const struct cause_machine machine = { .page_size = 4096 };
+	const struct cause_case failed = {
+		.failure = &failure, .captured = true, .machine = &machine, .place = { LIDAR },
+	};
+	struct cause cause;
+
+	cause_find(&cause, &failed);
+	cr_expect_str_eq(cause.id, "wrote-message");
+	failure.access = AGNOCAST_READS;
+	cause_find(&cause, &failed);
+	cr_expect_str_eq(cause.id, "peer-not-mapped");
+}
+
 Test(cause, an_errno_nobody_knows_has_none)
 {
 	const struct state state = { .call = AGNOCAST_CALL_MMAP, .error = EXDEV };
