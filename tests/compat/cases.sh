@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash disable=SC2016,SC2034
+# shellcheck shell=bash disable=SC2005,SC2016,SC2034,SC2116
 #
 # cases.sh - programs and their work, for run.sh
 #
@@ -23,7 +23,7 @@ until_true()
 case_bash()
 {
 	local i x n a=()
-	n=$(many 20000 10)
+	n=$(many 20000 3)
 	for i in 1 2 3; do (echo "$i"; (echo "in $i"; (echo deep)); exit "$i"); echo "was $?"; done
 	for ((i = 0; i < n; i++)); do a+=("entry $i"); done
 	x=$(printf '%s\n' "${a[@]}" | md5sum)
@@ -36,7 +36,7 @@ case_bash()
 
 case_coreutils()
 {
-	seq "$(many 300000 5)" | sort -R --random-source=/bin/bash | sort -n --parallel=2 | md5sum
+	seq "$(many 300000 2)" | sort -R --random-source=/bin/bash | sort -n --parallel=2 | md5sum
 	find /usr/include/linux -name '*.h' | sort | xargs cat | tr -s ' ' '\n' | sort | uniq -c |
 		sort -rn -k1,1 -k2 | head -n 20 | md5sum
 	awk 'BEGIN { for (i = 0; i < 200000; i++) a[i % 7919] = a[i % 7919] i; s = 0
@@ -55,7 +55,7 @@ case_tar_xz()
 needs_python_json='python3'
 case_python_json()
 {
-	python3 - "$(many 30000 10)" <<'PY'
+	python3 - "$(many 30000 4)" <<'PY'
 import collections, decimal, json, re, sys, zlib
 n = int(sys.argv[1])
 d = {str(i): [i, str(i) * 3, {"x": i / 7, "u": "\u00e4\u20ac" * (i % 5)}] for i in range(n)}
@@ -101,7 +101,7 @@ if __name__ == "__main__":
     print(subprocess.run(["true"], preexec_fn=lambda: work(10)).returncode, os.system("exit 6") >> 8)
     print(os.popen("echo from popen").read())
 PY
-	python3 work.py "$(many 10 10)"
+	python3 work.py "$(many 10 3)"
 }
 
 needs_perl='perl'
@@ -112,7 +112,7 @@ for my $i (1 .. 5) { my $pid = fork;
 	if (!$pid) { delete $h{$_} for 1 .. $i * 1000; print scalar(keys %h), "\n"; exit $i }
 	waitpid $pid, 0; print $? >> 8, "\n" }
 my $s = join "", map { $h{$_} } sort { $a <=> $b } keys %h;
-$s =~ s/(\d)(\d)/$2$1/g; print length($s), " ", unpack("%32C*", $s), "\n"' "$(many 50000 10)"
+$s =~ s/(\d)(\d)/$2$1/g; print length($s), " ", unpack("%32C*", $s), "\n"' "$(many 50000 5)"
 }
 
 # big_c N - a C file of N functions
@@ -130,7 +130,7 @@ big_c()
 needs_gcc='gcc g++'
 case_gcc()
 {
-	big_c "$(many 150 15)" >big.c
+	big_c "$(many 150 6)" >big.c
 	gcc -O2 -c -o big.o big.c && md5sum <big.o && gcc -o big big.o && ./big
 	echo "status $?"
 	printf '#include <regex>\n#include <map>\n#include <string>\nint main() { std::map<std::string, int> m; std::regex r("a+b"); return std::regex_match("aab", r) ? 0 : int(m.size()); }\n' >x.cpp
@@ -140,7 +140,7 @@ case_gcc()
 needs_clang='clang'
 case_clang()
 {
-	big_c "$(many 80 20)" >big.c
+	big_c "$(many 80 6)" >big.c
 	clang -O2 -c -o big.o big.c && md5sum <big.o
 }
 
@@ -159,7 +159,7 @@ case_git()
 	export GIT_AUTHOR_DATE='2024-01-01T00:00:00Z' GIT_COMMITTER_DATE='2024-01-01T00:00:00Z'
 	local who=(-c user.name=n -c user.email=e)
 	local i n
-	n=$(many 30 10)
+	n=$(many 30 3)
 	git init -q -b main r && cd r || return
 	for ((i = 0; i < n; i++)); do
 		seq "$i" $((i * 50 + 2000)) >"file$((i % 7))"
@@ -175,7 +175,7 @@ needs_sqlite3='sqlite3'
 case_sqlite3()
 {
 	sqlite3 db "create table t(a integer primary key, b text, c real);
-with recursive n(i) as (select 1 union all select i + 1 from n where i < $(many 50000 10))
+with recursive n(i) as (select 1 union all select i + 1 from n where i < $(many 50000 5))
 insert into t select i, hex(i * 7919) || 'x', i / 3.0 from n;
 create index ix on t(b); delete from t where a % 3 = 0; vacuum;
 select count(*), sum(a), max(b), round(avg(c), 6) from t;
@@ -186,7 +186,7 @@ pragma integrity_check;" && md5sum <db
 needs_jq='jq'
 case_jq()
 {
-	seq "$(many 20000 10)" | jq -s -c 'map({id: ., name: ("n" + tostring), sub: [., . * 2]})' >a.json
+	seq "$(many 20000 3)" | jq -s -c 'map({id: ., name: ("n" + tostring), sub: [., . * 2]})' >a.json
 	jq '[.[] | select(.id % 3 == 0) | .sub | add] | add, length' a.json
 	jq -S . a.json | md5sum
 }
@@ -194,7 +194,7 @@ case_jq()
 needs_openssl='openssl'
 case_openssl()
 {
-	head -c "$(many 8000000 20)" /dev/zero | openssl enc -aes-256-ctr -pbkdf2 -pass pass:a -nosalt | openssl dgst -sha256
+	head -c "$(many 8000000 8)" /dev/zero | openssl enc -aes-256-ctr -pbkdf2 -pass pass:a -nosalt | openssl dgst -sha256
 	openssl speed -seconds 1 -bytes 4096 sha256 >/dev/null 2>&1 || echo "broken: speed $?"
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=x 2>/dev/null
 	openssl x509 -in c -noout -subject && openssl verify -CAfile c c
@@ -258,7 +258,7 @@ case_redis()
 		--logfile log >/dev/null &
 	local cli=(redis-cli -s "$PWD/s")
 	until_true "${cli[@]}" ping
-	redis-benchmark -s "$PWD/s" -q -n "$(many 20000 5)" -c 20 -P 4 -t set,get,incr,lpush,lpop,sadd,hset,mset >/dev/null || echo "broken: benchmark $?"
+	redis-benchmark -s "$PWD/s" -q -n "$(many 20000 2)" -c 20 -P 4 -t set,get,incr,lpush,lpop,sadd,hset,mset >/dev/null || echo "broken: benchmark $?"
 	"${cli[@]}" debug populate 50000 key 200
 	for i in 1 2 3; do
 		"${cli[@]}" bgsave >/dev/null
@@ -286,7 +286,7 @@ case_nginx()
 	END
 	nginx -e stderr -p "$PWD" -c "$PWD/conf" & local server=$!
 	until_true test -S s
-	env -u LD_PRELOAD python3 - "$(many 300 10)" <<'PY'
+	env -u LD_PRELOAD python3 - "$(many 300 5)" <<'PY'
 import hashlib, socket, sys
 digest = hashlib.md5()
 for i in range(int(sys.argv[1])):
@@ -329,7 +329,7 @@ case_stress_ng()
 			echo "broken: $s $? $(tail -n 1 log)"
 		echo "$s"
 	done
-	stress-ng --malloc 2 --malloc-ops "$(many 2000 20)" --malloc-bytes 32m --malloc-thresh 1m \
+	stress-ng --malloc 2 --malloc-ops "$(many 2000 5)" --malloc-bytes 32m --malloc-thresh 1m \
 		--malloc-touch --verify --timeout 60 >log 2>&1 || echo "broken: $? $(tail -n 1 log)"
 }
 
