@@ -27,6 +27,8 @@
 #include "start.h"
 #include "waitset.h"
 
+#define LOCK_RETRY_US 50
+
 static struct source *source_find(struct agnocast_subscription *sub, uint64_t generation)
 {
 	for (uint32_t i = 0; i < sub->sources_count; i++)
@@ -116,7 +118,27 @@ static int sources_have_room(struct agnocast_subscription *sub)
 	return 0;
 }
 
-/* The source is mapped; the lock is held. */
+/* Locks all who look at the sources: sources_unlock() with what it returns. */
+static struct agnocast_waitset *sources_lock(struct agnocast_subscription *sub)
+{
+	for (;;) {
+		pthread_mutex_lock(&sub->lock);
+		/* It stays as long as we are in it, and so as long as we have this lock. */
+		if (!sub->waitset || waitset_try_lock(sub->waitset))
+			return sub->waitset;
+		pthread_mutex_unlock(&sub->lock);
+		usleep(LOCK_RETRY_US);
+	}
+}
+
+static void sources_unlock(struct agnocast_subscription *sub, struct agnocast_waitset *ws)
+{
+	if (ws)
+		waitset_unlock(ws);
+	pthread_mutex_unlock(&sub->lock);
+}
+
+/* The source is mapped; sources_lock() was called. */
 static int append(struct agnocast_subscription *sub, struct source *source)
 {
 	int ret = sources_have_room(sub);
@@ -151,9 +173,10 @@ static int attach(struct agnocast_subscription *sub,
 	ret = -EAGAIN;
 	if (ring && ring_view_init(&source.view, ring, entry->generation,
 				   AGNOCAST_CONTROL_SIZE - entry->block)) {
-		pthread_mutex_lock(&sub->lock);
+		struct agnocast_waitset *ws = sources_lock(sub);
+
 		ret = append(sub, &source);
-		pthread_mutex_unlock(&sub->lock);
+		sources_unlock(sub, ws);
 	}
 	if (ret)
 		peer_put(source.peer);
@@ -226,8 +249,8 @@ static bool is_drained(const struct agnocast_subscription *sub, const struct sou
 static uint32_t drop_drained(struct agnocast_subscription *sub)
 {
 	uint32_t kept = 0, left = 0, dropped = 0;
+	struct agnocast_waitset *ws = sources_lock(sub);
 
-	pthread_mutex_lock(&sub->lock);
 	for (uint32_t i = 0; i < sub->sources_count; i++) {
 		struct source *source = &sub->sources[i];
 
@@ -242,7 +265,7 @@ static uint32_t drop_drained(struct agnocast_subscription *sub)
 		sub->sources[kept++] = *source;
 	}
 	sub->sources_count = kept;
-	pthread_mutex_unlock(&sub->lock);
+	sources_unlock(sub, ws);
 	if (dropped)
 		tell_news(sub);
 	return left;

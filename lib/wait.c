@@ -11,9 +11,13 @@ bool wait_visible(const struct agnocast_subscription *sub)
 {
 	uint64_t publish_ns;
 
-	for (uint32_t i = 0; i < sub->sources_count; i++)
-		if (ring_peek(&sub->sources[i].view, sub->sources[i].cursor, &publish_ns))
+	for (uint32_t i = 0; i < sub->sources_count; i++) {
+		const struct source *source = &sub->sources[i];
+
+		if (ring_peek(&source->view, __atomic_load_n(&source->cursor, __ATOMIC_RELAXED),
+			      &publish_ns))
 			return true;
+	}
 	return false;
 }
 

@@ -80,6 +80,16 @@ void waitset_news(struct agnocast_waitset *ws)
 	disturb(ws);
 }
 
+bool waitset_try_lock(struct agnocast_waitset *ws)
+{
+	return !pthread_mutex_trylock(&ws->lock);
+}
+
+void waitset_unlock(struct agnocast_waitset *ws)
+{
+	pthread_mutex_unlock(&ws->lock);
+}
+
 /* ---- what is in it ---- */
 
 /* Takes the lock; when it returns, nobody sleeps. */
@@ -282,16 +292,6 @@ static int collect_foreign(struct agnocast_waitset *ws, struct agnocast_event *e
 	return count;
 }
 
-static bool is_ready(struct agnocast_subscription *sub)
-{
-	bool ready;
-
-	pthread_mutex_lock(&sub->lock);
-	ready = wait_visible(sub);
-	pthread_mutex_unlock(&sub->lock);
-	return ready;
-}
-
 static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_event *events,
 				 int max)
 {
@@ -302,7 +302,7 @@ static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_ev
 		const struct entry *entry = &ws->entries[at];
 
 		at = at + 1 < ws->count ? at + 1 : 0;
-		if (!is_ready(entry->sub))
+		if (!wait_visible(entry->sub))
 			continue;
 		events[n++] = (struct agnocast_event){
 			.subscription = entry->sub, .arg = entry->arg, .fd = -1,
@@ -330,13 +330,8 @@ static uint32_t words_of(struct agnocast_waitset *ws)
 {
 	uint32_t words = 0;
 
-	for (uint32_t i = 0; i < ws->count && words <= WORDS_MAX; i++) {
-		struct agnocast_subscription *sub = ws->entries[i].sub;
-
-		pthread_mutex_lock(&sub->lock);
-		words += sub->sources_count;
-		pthread_mutex_unlock(&sub->lock);
-	}
+	for (uint32_t i = 0; i < ws->count && words <= WORDS_MAX; i++)
+		words += ws->entries[i].sub->sources_count;
 	return words;
 }
 
@@ -410,7 +405,7 @@ static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t de
 	atomic_thread_fence(memory_order_seq_cst);
 	visible = atomic_load_explicit(&ws->word, memory_order_relaxed) != seen;
 	for (uint32_t i = 0; i < ws->count && !visible; i++)
-		visible = is_ready(ws->entries[i].sub);
+		visible = wait_visible(ws->entries[i].sub);
 	if (!visible) {
 		int epoll = ws->epoll;
 

@@ -12,6 +12,7 @@
 #ifndef AGNOCAST_WAITSET_H
 #define AGNOCAST_WAITSET_H
 
+#include <stdbool.h>
 #include <agnocast/agnocast.h>
 
 /*
@@ -19,5 +20,13 @@
  * subscription's lock is held, which keeps the wait-set alive.
  */
 void waitset_news(struct agnocast_waitset *ws);
+
+/*
+ * A wait-set looks at the sources of its subscriptions under its own lock alone:
+ * whoever changes them must hold that one too. It comes before a subscription's
+ * lock; who has that already can only try. True: it is held.
+ */
+bool waitset_try_lock(struct agnocast_waitset *ws);
+void waitset_unlock(struct agnocast_waitset *ws);
 
 #endif /* AGNOCAST_WAITSET_H */
