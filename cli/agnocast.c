@@ -35,7 +35,7 @@ static void usage(FILE *to)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n`agnocast COMMAND --help` tells more, and so does its man page:\n"
 	      "agnocast-trace(8), agnocast-doctor(8), agnocast-run(1), agnocast-ls(1).\n"
-	      "The live view is a program of its own: agnocast-top(1).\n\n"
+	      "The live view is a program of its own: agnocast-top(8).\n\n"
 	      "Exit status: that of the command; 64 wrong usage.\n", to);
 }
 

@@ -31,7 +31,7 @@ static const char usage_text[] =
 "      --explain WHAT   causes and remedies of ENOMEM, SIGBUS, mmap, mq_open, ...\n"
 "      --clean          remove what dead processes left, after a question\n"
 "  -y, --yes            without the question\n"
-"      --registry WHERE as in agnocast-top(1)\n"
+"      --registry WHERE as in agnocast-top(8)\n"
 "  -h, --help           this;  -V, --version\n"
 "\n"
 "Exit status: 0 fine; 1 warnings (--clean: something is left); 2 failures; 64\n"

@@ -46,7 +46,7 @@ static const char usage_text[] =
 "  -M, --max SIZE       AGNOCAST_MEMPOOL_MAX: how far the heap may grow\n"
 "      --strict         AGNOCAST_STRICT=1: end at the start if it can't take part\n"
 "      --prefault       AGNOCAST_PREFAULT=1: touch the memory at the start\n"
-"      --registry WHERE as in agnocast-top(1); it must be there\n"
+"      --registry WHERE as in agnocast-top(8); it must be there\n"
 "      --lib PATH       libagnocast.so ($AGNOCAST_LIB, else beside this program)\n"
 "  -h, --help           this;  -V, --version\n"
 "\n"

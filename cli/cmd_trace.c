@@ -49,7 +49,7 @@ static const char usage_text[] =
 "  -j, --json           one JSON object per line\n"
 "  -d, --duration SECS  end after that time, fractions allowed\n"
 "      --hold           stop a process (SIGSTOP) at its first failed call\n"
-"      --registry WHERE as in agnocast-top(1)\n"
+"      --registry WHERE as in agnocast-top(8)\n"
 "  -c, --command ...    run this, trace it and what it starts, end with it\n"
 "  -h, --help           this;  -V, --version\n"
 "\n"

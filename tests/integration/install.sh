@@ -41,7 +41,7 @@ wanted="bin/agnocast-top bin/agnocastd include/agnocast/agnocast.h include/agnoc
 	lib/cmake/agnocast/agnocastConfigVersion.cmake lib/libagnocast.so lib/pkgconfig/agnocast.pc
 	lib/systemd/system/agnocastd.service lib/systemd/system/agnocastd.socket
 	lib/sysusers.d/agnocast.conf lib/udev/rules.d/60-agnocast.rules
-	share/man/man1/agnocast-top.1 share/man/man8/agnocastd.8"
+	share/man/man8/agnocast-top.8 share/man/man8/agnocastd.8"
 missing=
 for f in $wanted; do [ -s "$stage/usr/$f" ] || missing="$missing $f"; done
 expect everything_is_there '' "$missing"
