@@ -18,9 +18,11 @@ pids=()
 finish()
 {
 	tmux -L "agnocast-bench-$$" kill-server 2>/dev/null || :
-	exec {input}>&- || :
 	kill "${pids[@]}" 2>/dev/null || :
-	wait 2>/dev/null || :
+	wait "${pids[@]}" 2>/dev/null || :
+	sleep 1			# agnocastd removes their names
+	kill $daemon
+	wait $daemon 2>/dev/null || :
 	rm -rf "$dir"
 }
 trap finish EXIT
@@ -33,7 +35,6 @@ share() { awk -v ns=$(($2 - $1)) -v s="$seconds" 'BEGIN { printf "%.2f %%", ns /
 
 "$BUILD/tools/agnocastd" --socket "$AGNOCAST_REGISTRY" &
 daemon=$!
-pids+=($daemon)
 until [ -S "$AGNOCAST_REGISTRY" ]; do sleep 0.05; done
 mkfifo "$dir/input"
 exec {input}<>"$dir/input"
