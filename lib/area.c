@@ -43,6 +43,7 @@ static struct {
 	size_t		page;
 	uint64_t	mempool_size;
 	uint64_t	max;		/* bytes that may be committed to the heap */
+	bool		huge_pages;
 	int		lock;		/* mlockall()'s flags, while they hold for what comes; or 0 */
 	/* area_lock */
 	struct shmfile	file;
@@ -269,7 +270,7 @@ static int first_commits(const struct config *config, char *why, size_t len)
 	const struct pages_setup setup = {
 		.base = area_heap_base, .size = area_heap_size, .page = area.page,
 		.mempool_size = config->mempool_size, .max = config->mempool_max,
-		.prefault = config->prefault,
+		.prefault = config->prefault, .huge = config->huge_pages,
 	};
 
 	area.control_top = BLOCKS_START;
@@ -318,6 +319,7 @@ static void describe(const struct agnocast_new_shm *shm, const struct config *co
 	area.page = getauxval(AT_PAGESZ);
 	area.mempool_size = config->mempool_size;
 	area.max = config->mempool_max;
+	area.huge_pages = config->huge_pages;
 	area_heap_base = shm->base + AGNOCAST_CONTROL_SIZE;
 	area_heap_size = window.area_size - AGNOCAST_CONTROL_SIZE;
 }
@@ -343,6 +345,8 @@ int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 	ret = first_commits(config, why, len);
 	if (!ret)
 		ret = window_map_own(own_area.base, area.file.fd, why, len);
+	if (!ret && area.huge_pages)
+		madvise((void *)area_heap_base, area_heap_size, MADV_HUGEPAGE);
 	if (ret)
 		area_destroy();
 	else

@@ -153,6 +153,8 @@ int config_read(struct config *config, char *const *env, char *why, size_t len)
 	ret = read_switch(env, "AGNOCAST_PREFAULT", &config->prefault, why, len);
 	if (!ret)
 		ret = read_switch(env, "AGNOCAST_HEAP_CHECK", &config->heap_check, why, len);
+	if (!ret)
+		ret = read_switch(env, "AGNOCAST_HUGEPAGES", &config->huge_pages, why, len);
 	if (ret)
 		return ret;
 	value = config_get(env, "AGNOCAST_MEMPOOL_MAX");

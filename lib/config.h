@@ -20,6 +20,7 @@ struct config {
 	const char	*registry;	/* AGNOCAST_REGISTRY in @env; NULL: the default */
 	bool		prefault;
 	bool		heap_check;
+	bool		huge_pages;
 	bool		strict;
 };
 

@@ -31,6 +31,7 @@
 #define FIRST_STEP	(32 * KIB)	/* what a bystander commits beyond its need, at most */
 #define LAST_STEP	(128 * KIB)	/* 12 us of fallocate */
 #define STEP		(256 * KIB)	/* how long others wait: some 25 us */
+#define HUGE		(2 * MIB)
 #define AHEAD_MIN	(1 * MIB)
 #define AHEAD_MAX	(16 * MIB)
 #define FRONTS		4		/* places where the heap grows, one for each busy arena */
@@ -46,6 +47,8 @@ static struct {
 	size_t		max;		/* pages */
 	size_t		mempool;	/* pages of MEMPOOL_SIZE */
 	bool		prefault;
+	size_t		unit;		/* pages that are committed together */
+	size_t		step;		/* pages of one system call */
 	/* pages_lock */
 	uint64_t	*committed;	/* bit map */
 	uint64_t	*used;		/* bit map */
@@ -169,6 +172,18 @@ static size_t room(void)
 	return pages.max - pages.count;
 }
 
+/* What is committed for the sake of [*first, *end): whole units, where they fit. */
+static void widen(size_t *first, size_t *end)
+{
+	size_t from = *first / pages.unit * pages.unit;
+	size_t to = (*end + pages.unit - 1) / pages.unit * pages.unit;
+
+	if (to <= pages.end && count_holes(from, to) <= room()) {
+		*first = from;
+		*end = to;
+	}
+}
+
 /* pages_lock. Commit the hole [first, end). */
 static int fill_here(size_t first, size_t end)
 {
@@ -221,13 +236,15 @@ static void breathe(void)
 static int fill(size_t first, size_t end, size_t *done)
 {
 	size_t hole, stop;
-	int ret = count_holes(first, end) > room() ? -ENOMEM : 0;
+	int ret;
 
+	widen(&first, &end);
 	*done = first;
+	ret = count_holes(first, end) > room() ? -ENOMEM : 0;
 	while (!ret && (hole = find(pages.committed, false, *done, end)) < end) {
 		stop = find(pages.committed, true, hole, end);
-		if (stop - hole > to_pages(STEP))
-			stop = hole + to_pages(STEP);
+		if (stop - hole > pages.step)
+			stop = hole + pages.step;
 		ret = fill_small(hole, stop);
 		*done = ret ? hole : stop;
 		if (*done < end)
@@ -244,7 +261,7 @@ static void punch(size_t first, size_t end)
 	for (; first < end; first = stop) {
 		char *p = (char *)pages.base + first * pages.page;
 
-		stop = end - first > to_pages(STEP) ? first + to_pages(STEP) : end;
+		stop = end - first > pages.step ? first + pages.step : end;
 		if (!area_file_punch(first * pages.page, (stop - first) * pages.page))
 			mark_hole(first, stop);
 		else	/* as good to the caller, who is told that it is zero */
@@ -410,8 +427,8 @@ static bool step_ahead(size_t front)
 	size_t hole = find(pages.committed, false, front, far);
 	size_t stop = find(pages.committed, true, hole, far);
 
-	if (stop - hole > to_pages(STEP))
-		stop = hole + to_pages(STEP);
+	if (stop - hole > pages.step)
+		stop = hole + pages.step;
 	if (stop - hole > room())
 		stop = hole + room();
 	return hole < stop && !fill_here(hole, stop);
@@ -448,8 +465,8 @@ static bool find_spare(size_t *page, size_t *end)
 			*end = find(pages.committed, false, spare, *end);
 			if (spare < keep && *end > keep)
 				*end = keep;
-			if (*end - spare > to_pages(STEP))
-				*end = spare + to_pages(STEP);
+			if (*end - spare > pages.step)
+				*end = spare + pages.step;
 			return true;
 		}
 	}
@@ -547,12 +564,16 @@ int pages_create(const struct pages_setup *setup, size_t first)
 	pages.max = setup->max / setup->page;
 	pages.mempool = to_pages(setup->mempool_size);
 	pages.prefault = setup->prefault;
+	pages.unit = setup->huge ? to_pages(HUGE) : 1;
+	pages.step = to_pages(setup->huge ? HUGE : STEP);
 	maps = mmap(NULL, 2 * map_bytes(), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (maps == MAP_FAILED)
 		return -ENOMEM;
 	pages.committed = maps;
 	pages.used = pages.committed + map_bytes() / sizeof(uint64_t);
+	if (setup->huge)
+		first = HUGE;
 	ret = fill_here(0, to_pages(first));
 	if (ret)
 		pages_destroy();

@@ -21,6 +21,7 @@ struct pages_setup {
 	uint64_t	mempool_size;	/* bytes promised to a participant */
 	uint64_t	max;		/* bytes that may be committed, promised ones included */
 	bool		prefault;	/* a participant takes no page fault later */
+	bool		huge;		/* commit in pieces that a huge page fits */
 };
 
 /* Before the first use; commits @first bytes. -errno: nothing is left. */

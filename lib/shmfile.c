@@ -200,6 +200,19 @@ int shmfile_commit(int fd, uint64_t offset, uint64_t len)
 	return fd < 0 ? fd : allocate(fd, 0, offset, len);
 }
 
+int shmfile_lengthen(int fd, uint64_t size)
+{
+	struct rlimit limit;
+	struct stat st;
+	int ret = stat_fd(fd, &st);
+
+	if (ret || (uint64_t)st.st_size >= size)
+		return ret;
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < size)
+		return -EFBIG;
+	return (int)raw_call(SYS_ftruncate, fd, (off_t)size);
+}
+
 int shmfile_punch(int fd, uint64_t offset, uint64_t len)
 {
 	if (fd < 0)

@@ -294,6 +294,20 @@ locked()
 		"$programs/heap_mlock" early 1
 }
 
+# Where the file system has huge pages.
+huge_pages()
+{
+	if ! unshare -m mount -t tmpfs -o huge=within_size tmpfs /dev/shm 2>/dev/null; then
+		skip huge_pages "may not mount a tmpfs with huge pages here"
+		return
+	fi
+	MEMPOOL_SIZE=2M AGNOCAST_HUGEPAGES=1 unshare -m bash -c '
+		mount -t tmpfs -o huge=within_size tmpfs /dev/shm || exit 99
+		LD_PRELOAD=$AGNOCAST_LIB timeout 60 "$0" huge' "$programs/heap_limits" \
+		>"$work/out" 2>&1
+	lines "$work/out" $? huge_pages huge_
+}
+
 # A full /dev/shm is ENOMEM, not SIGBUS: in a mount namespace of our own.
 full_shm()
 {
@@ -383,6 +397,7 @@ strict
 names
 silence
 full_shm
+huge_pages
 locked
 if [ -n "${AGNOCAST_VM:-}" ]; then
 	# What has to do with the registry, at an emulated machine's pace.

@@ -4,7 +4,7 @@
  *
  * Argument "grow": beyond MEMPOOL_SIZE, seen by a reader that mapped before.
  * Argument "exhaust": until malloc says no, by whichever limit heap.sh set.
- * Argument "signals": growth while a timer interrupts everything.
+ * Argument "huge": the same in huge pages. Argument "signals": growth while a timer interrupts everything.
  */
 
 #include <malloc.h>
@@ -116,6 +116,23 @@ static void exhaust(void)
 	free(blocks[0]);
 }
 
+/* On a tmpfs that has them: memory in huge pages, and back again. */
+static void huge(void)
+{
+	char line[256], *p = malloc(64 * MIB);
+	long kib, mapped = 0;
+	FILE *smaps;
+
+	memset(p, 1, 64 * MIB);
+	smaps = fopen("/proc/self/smaps", "r");
+	while (smaps && fgets(line, sizeof(line), smaps))
+		if (sscanf(line, "ShmemPmdMapped: %ld", &kib) == 1)
+			mapped += kib;
+	fclose(smaps);
+	check("lies_in_huge_pages", mapped >= 60 << 10, "%ld KiB", mapped);
+	free(p);
+}
+
 static void on_alarm(int signal)
 {
 	(void)signal;
@@ -152,6 +169,9 @@ int main(int argc, char **argv)
 		grow();
 		trim();
 		closed_descriptors();
+	} else if (!strcmp(what, "huge")) {
+		huge();
+		trim();
 	} else if (!strcmp(what, "exhaust")) {
 		exhaust();
 	} else {
