@@ -7,6 +7,7 @@
 # make check      unit tests only                              (seconds)
 # make integration  real processes against agnocastd           (a minute)
 # make stress     random life and death under checks           (STRESS_SECONDS=60)
+# make arm64      the library for arm64, and unit tests of it under qemu-user
 # make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
 # make vm-debug   the module on a kernel with KASAN, lockdep and failing allocations
 # make vm-kcsan   the module on a kernel that looks for data races
@@ -101,6 +102,9 @@ bench-heap: lib tools
 bench-docs:
 	$(Q)tests/bench/report.py
 
+arm64:
+	$(Q)tests/arm64/run.sh
+
 stress: all test-programs
 	$(Q)tests/stress/run.sh
 
@@ -123,7 +127,7 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: all bench bench-docs bench-heap bpf check clean cli compat demo examples help integration lib lint-kernel module stress test \
+.PHONY: all arm64 bench bench-docs bench-heap bpf check clean cli compat demo examples help integration lib lint-kernel module stress test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
