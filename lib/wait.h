@@ -7,8 +7,9 @@
  * fence, look; a publisher shows its message, full fence, and looks whether
  * somebody said so. One of the two sees the other.
  *
- * What the sleeper says is a new value each time, and a publisher wakes once
- * for each value: whoever takes a message has to say it again before sleeping.
+ * What the sleeper says is a new value each time, and a publisher wakes for the
+ * first two messages that see a value (why two: wake_is_due()): whoever takes a
+ * message has to say it again before sleeping.
  */
 #ifndef AGNOCAST_WAIT_H
 #define AGNOCAST_WAIT_H

@@ -322,7 +322,7 @@ AGNOCAST_API int agnocast_subscription_destroy(struct agnocast_subscription *sub
  * Publishers wake sleepers only, with one system call for all that sleep in a
  * take or in a wait-set without descriptors, whatever their number. Those that
  * sleep in epoll_wait() (agnocast_fd(), a wait-set with descriptors or with
- * many publishers) are woken once for each time that they went to sleep: with
+ * many publishers) are woken once or twice for each time that they went to sleep: with
  * the module by one further call for all processes together, with agnocastd by
  * one call for each process.
  */

@@ -94,8 +94,8 @@ struct agnocast_ring {
 /*
  * agnocast_sub.waiting: how many sleep on their publishers' heads, and how
  * often one did. Only sleepers change it. A publisher that has woken the
- * sleepers of one value need not wake them again: whoever goes to sleep later
- * makes it another value.
+ * sleepers of one value twice need not wake them again: whoever goes to sleep
+ * later makes it another value.
  */
 #define AGNOCAST_SLEEPERS(waiting)	((uint32_t)((waiting) & 0xffff))
 #define AGNOCAST_SLEEP_BEGIN	UINT64_C(0x10001)
@@ -104,7 +104,7 @@ struct agnocast_ring {
 /*
  * agnocast_sub.bell: a subscription that somebody waits for in epoll_wait().
  * Bit 0: which of its process's two bells is to be rung; the rest counts
- * armings. A publisher rings once for each value.
+ * armings. A publisher rings twice at most for each value.
  */
 #define AGNOCAST_BELL_LEVEL	0u	/* agnocast_fd() */
 #define AGNOCAST_BELL_EDGE	1u	/* wait-sets */
