@@ -33,8 +33,8 @@ tm() { tmux -L "agnocast-screens-$$-$server" "$@"; }
 finish() { tm kill-server 2>/dev/null; rm -rf "$dir"; }
 trap finish EXIT
 
-printf 'leak:libtinfo\nleak:libncursesw\n' >"$dir/leaks"	# theirs, not ours
-export LSAN_OPTIONS=suppressions=$dir/leaks:print_suppressions=0
+# Leaks are storm.sh's: the search for them can hang in a process that lost its terminal.
+export ASAN_OPTIONS=detect_leaks=0
 tail -n 1 "$here/top_scene.jsonl" >"$dir/last"
 cp "$here/top_scene.jsonl" "$dir/all"
 
@@ -143,10 +143,10 @@ update_block()
 }
 
 if [ "${1:-}" = --update ]; then
-	blocks | while read -r width height number keys; do
+	while read -r width height number keys; do
 		# shellcheck disable=SC2086 # keys are words
 		update_block "$width" "$height" "$number" $keys </dev/null
-	done
+	done < <(blocks)
 	exit
 fi
 
