@@ -67,6 +67,7 @@ static bool any_visible(void)
  */
 static void reset(void)
 {
+	bool stirs = false;
 	uint64_t count;
 
 	if (any_visible())
@@ -80,7 +81,13 @@ static void reset(void)
 	}
 	/* The bells before the rings: see wait.h. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (any_visible())
+	for (struct agnocast_subscription *sub = members; sub && !stirs;
+	     sub = sub->pollable_next) {
+		pthread_mutex_lock(&sub->lock);
+		stirs = wait_stirs(sub);
+		pthread_mutex_unlock(&sub->lock);
+	}
+	if (stirs)
 		bell_ring_own(AGNOCAST_BELL_LEVEL);
 }
 

@@ -33,10 +33,13 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
 static void source_advance(struct agnocast_subscription *sub, struct source *source,
 			   uint64_t next)
 {
-	/* Atomic: a wait-set looks at it with another lock. Late is early enough. */
-	__atomic_store_n(&source->cursor, next, __ATOMIC_RELAXED);
 	/* What a publisher rang a bell for may be gone now. */
 	atomic_store_explicit(&sub->armed, false, memory_order_relaxed);
+	/*
+	 * Atomic: a wait-set looks at it with another lock. Late is early enough,
+	 * but not before .armed: see wait_stirs().
+	 */
+	__atomic_store_n(&source->cursor, next, __ATOMIC_RELEASE);
 	/* Release: a withdrawn publisher that sees it may finish. */
 	atomic_store_explicit(&sub->block->cursor[source->shown].next, next,
 			      memory_order_release);

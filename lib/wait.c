@@ -49,6 +49,15 @@ void wait_arm(struct agnocast_subscription *sub, uint32_t which)
 	atomic_store_explicit(&sub->block->bell, bell, memory_order_relaxed);
 }
 
+bool wait_stirs(struct agnocast_subscription *sub)
+{
+	if (wait_visible(sub))
+		return true;
+	/* Acquire: who sees the cursor moved on sees that it was disarmed before. */
+	atomic_thread_fence(memory_order_acquire);
+	return !atomic_load_explicit(&sub->armed, memory_order_relaxed);
+}
+
 bool wait_spin(struct agnocast_subscription *sub, uint64_t deadline_ns)
 {
 	uint64_t until_ns = clock_ns() + sub->spin_us * UINT64_C(1000);

@@ -44,6 +44,13 @@ bool wait_watch(const struct agnocast_subscription *sub, struct sleep *sleep);
  */
 void wait_arm(struct agnocast_subscription *sub, uint32_t which);
 
+/*
+ * After that and a full fence: is there something, or did another thread take
+ * something since? Then the bell may have rung for that, and would not ring
+ * again. As wait_visible().
+ */
+bool wait_stirs(struct agnocast_subscription *sub);
+
 /* Looks for up to @spin_us: true as soon as there is something. The lock is held. */
 bool wait_spin(struct agnocast_subscription *sub, uint64_t deadline_ns);
 

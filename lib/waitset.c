@@ -405,7 +405,7 @@ static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t de
 	atomic_thread_fence(memory_order_seq_cst);
 	visible = atomic_load_explicit(&ws->word, memory_order_relaxed) != seen;
 	for (uint32_t i = 0; i < ws->count && !visible; i++)
-		visible = wait_visible(ws->entries[i].sub);
+		visible = wait_stirs(ws->entries[i].sub);
 	if (!visible) {
 		int epoll = ws->epoll;
 

@@ -536,6 +536,56 @@ static void many_threads_share_a_handle(void)
 	CHECK(!agnocast_subscription_destroy(sub));
 }
 
+static atomic_bool thief_ends;
+
+/* Takes what the others were told of, without ever waiting. */
+static void *steal(void *arg)
+{
+	while (!atomic_load(&thief_ends))
+		if (take_one(arg, 0) <= 0)
+			usleep(20);	/* or the lock would be its own */
+	return NULL;
+}
+
+/* One thread waits, on a bell, another one takes: none of them gets lost. */
+static void a_wait_hears_of_messages_after_one_that_another_thread_took(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/thief", 1000, 0);
+	struct agnocast_waitset *ws = set_of(&sub, 1);
+	struct agnocast_event event;
+	pthread_t thief;
+	int fds[2];
+
+	CHECK(ws && !pipe(fds) && !agnocast_waitset_add_fd(ws, fds[0], EPOLLIN, NULL));
+	EXPECT(ask(pub, "pub 0 /thief 1000 0"), "0");
+	CHECK(reached(pub, 1));
+	/* It reaches us; now we are to read it. */
+	EXPECT(ask(pub, "publish 0 1 1"), "0");
+	CHECK(take_one(sub, 10000) == 1);
+	for (int round = 1; round <= 300; round++) {
+		atomic_store(&thief_ends, false);
+		CHECK(!pthread_create(&thief, NULL, steal, sub));
+		tell(pub, "publish 0 1 20");
+		/* Meanwhile this thread goes to sleep and is woken, or not. */
+		if (agnocast_waitset_wait(ws, 1, &event, 1) == 1)
+			take_one(sub, 0);
+		atomic_store(&thief_ends, true);
+		pthread_join(thief, NULL);
+		EXPECT(answer_of(pub), "0");
+		while (take_one(sub, 0) > 0)
+			;
+		/* Now it must hear. */
+		tell(pub, "publish 0 2 1");
+		CHECK(agnocast_waitset_wait(ws, 10000, &event, 1) == 1);
+		CHECK(take_one(sub, 0) == 2);
+		EXPECT(answer_of(pub), "0");
+	}
+	end(ws, &sub, 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static const struct test tests[] = {
 	{ "ready_is_reported_in_turn_until_taken", ready_is_reported_in_turn_until_taken },
 	{ "bad_arguments_change_nothing", bad_arguments_change_nothing },
@@ -551,6 +601,8 @@ static const struct test tests[] = {
 	  many_publishers_are_waited_for_without_polling },
 	{ "the_same_message_again_is_held_once", the_same_message_again_is_held_once },
 	{ "many_threads_share_a_handle", many_threads_share_a_handle },
+	{ "a_wait_hears_of_messages_after_one_that_another_thread_took",
+	  a_wait_hears_of_messages_after_one_that_another_thread_took },
 };
 
 static void say_nothing(enum agnocast_level level, const char *line, void *arg)
@@ -562,7 +614,6 @@ static void say_nothing(enum agnocast_level level, const char *line, void *arg)
 
 int main(int argc, char **argv)
 {
-	setenv("MEMPOOL_SIZE", "64M", 0);
 	if (!getenv("AGENT_LOG"))
 		agnocast_log_set(say_nothing, NULL);
 	return run_tests(tests, sizeof(tests) / sizeof(*tests), argc, argv);
