@@ -8,6 +8,7 @@
 # make integration  real processes against agnocastd           (a minute)
 # make stress     random life and death under checks           (STRESS_SECONDS=60)
 # make arm64      the library for arm64, and unit tests of it under qemu-user
+# make model      the message protocol, model checked in large sizes (hours)
 # make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
 # make vm-debug   the module on a kernel with KASAN, lockdep and failing allocations
 # make vm-kcsan   the module on a kernel that looks for data races
@@ -105,6 +106,9 @@ bench-docs:
 arm64:
 	$(Q)tests/arm64/run.sh
 
+model:
+	$(Q)$(MAKE) -C tests/model exhaustive
+
 stress: all test-programs
 	$(Q)tests/stress/run.sh
 
@@ -127,7 +131,7 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: all arm64 bench bench-docs bench-heap bpf check clean cli compat demo examples help integration lib lint-kernel module stress test \
+.PHONY: all arm64 bench bench-docs bench-heap bpf check clean cli compat demo examples help integration lib lint-kernel model module stress test \
 	test-programs tools
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

@@ -7,9 +7,14 @@
  * holds here needs only the fences that the C code spells out. README.md says
  * what corresponds to what. What can be chosen with -D:
  *
- *	NSUB LAST REFRESHES	sizes
+ *	NSUB LAST REFRESHES SLACK	sizes
  *	JOINS DEATHS		subscriptions (bit mask) that join late, that may die
- *	SLEEP			readers sleep, otherwise they poll
+ *	SLEEP			readers sleep on the head, otherwise they poll
+ *	BELL			they sleep in epoll_wait() on a bell: EDGE (a wait-set)
+ *				or LEVEL (agnocast_fd())
+ *	TIMEOUTS		how often a sleeper of SLEEP may wake by itself
+ *	LATEST			readers take the newest only
+ *	TL			transient local: those that join start at the tail
  *	REUSE			the block is closed and opened again at message REUSE
  *	ARM			stores and loads leave in any order that C11 allows
  *	M_...			one mutation
@@ -31,11 +36,20 @@
 #define DEATHS 1
 #endif
 
+#ifndef TIMEOUTS
+#define TIMEOUTS 0
+#endif
+#define EDGE 1
+#define LEVEL 2
+
 #define DEPTH 1
+#ifndef SLACK
+#define SLACK 1
+#endif
 #ifdef M_CAPACITY_IS_DEPTH
-#define CAP 1
+#define CAP (DEPTH + SLACK)
 #else
-#define CAP 2
+#define CAP (DEPTH + SLACK + 1)
 #endif
 
 /* ---- words of memory, one byte each ---- */
@@ -44,16 +58,17 @@
 #define TAIL		1
 #define INSTANCE	2
 #define FIRST		3
-#define SEQ(n)		(4 + (n) % CAP)		/* entry[n].seq */
-#define ADDRESS(n)	(6 + (n) % CAP)		/* entry[n].address */
-#define GENERATION	8
-#define LIST(g)		(9 + ((g) & 1))		/* roster: a bit per subscription */
-#define LOCK		11			/* the registry's */
-#define WAITING(s)	(12 + (s))
-#define CLAIMED(s)	(14 + (s))		/* sub->claimed, one bit */
-#define CLAIM(s)	(16 + (s))		/* sub->claim[0] */
-#define MESSAGE(n)	(17 + (n))		/* what address n points to; n from 1 */
-#define WORDS		(18 + LAST)
+#define GENERATION	4
+#define LIST(g)		(5 + ((g) & 1))		/* roster: a bit per subscription */
+#define LOCK		7			/* the registry's */
+#define WAITING(s)	(8 + (s))
+#define ASKED(s)	(10 + (s))		/* sub->bell */
+#define CLAIMED(s)	(12 + (s))		/* sub->claimed, one bit */
+#define CLAIM(s)	(14 + (s))		/* sub->claim[0] */
+#define SEQ(n)		(16 + (n) % CAP)	/* entry[n].seq */
+#define ADDRESS(n)	(16 + CAP + (n) % CAP)	/* entry[n].address */
+#define MESSAGE(n)	(15 + 2 * CAP + (n))	/* what address n points to; n from 1 */
+#define WORDS		(16 + 2 * CAP + LAST)
 
 #define WRITTEN		1	/* a message's content; 0: not yet */
 
@@ -75,6 +90,8 @@
 /* ---- the kernel, and what the properties are about ---- */
 
 byte asleep;		/* who sleeps on the head; a bit per subscription */
+byte rung;		/* the eventfds of bells; a bit per subscription */
+byte seen_by[NSUB], woken[NSUB];	/* the publisher's links: .slept or .armed, .woken or .rung */
 byte destroyed;		/* messages, a bit each: poisoned at once, for everybody */
 byte done;		/* how many are finished, or dead and off the roster */
 
@@ -88,7 +105,15 @@ inline futex_wait(s, seen)
 		fi;
 		seen = 0
 	}
-	!(asleep & BIT(s))
+	if
+	:: !(asleep & BIT(s))
+#if TIMEOUTS
+	:: d_step { timeouts && (asleep & BIT(s)) ->
+		timeouts--;
+		asleep = asleep & ~BIT(s)
+	   }
+#endif
+	fi
 }
 
 /* Adds or removes: agk_roster_put(), agk_roster_publish(), on the caller's CPU. */
@@ -115,10 +140,11 @@ inline registry_set(p, bits, g, list)
  * pushed then. A fence is part of the step behind it.
  */
 
-/* ring_put() and ring_retire() */
+/* ring_put(); ring_retire() down to @keep, if the ring is crammed */
 inline put_and_retire(keep)
 {
 	d_step {
+		crammed = !keep || head - tail >= DEPTH + SLACK;
 		if
 		:: keep ->
 			push(0, MESSAGE(head), WRITTEN, 0);
@@ -133,10 +159,13 @@ inline put_and_retire(keep)
 		:: else
 		fi;
 		if
-		:: head - tail > keep ->
-			retired = retired | BIT(tail);
-			tail++;
+		:: crammed && head - tail > keep ->
+			do
+			:: head - tail > keep -> retired = retired | BIT(tail); tail++
+			:: else -> break
+			od
 #ifndef M_TAIL_AFTER_SCAN
+			;
 			push(0, TAIL, tail, 0)
 #endif
 		:: else
@@ -152,7 +181,8 @@ inline links_refresh()
 		fence(0);
 #endif
 		load(0, GENERATION, g);
-		current = (g == seen)
+		current = (g == seen);
+		crammed = crammed || !current || !publishing
 	}
 	if
 	:: atomic { current -> g = 0 }
@@ -174,21 +204,57 @@ inline links_refresh()
 	fi
 }
 
-#define looks_at(s)	(publishing && !wanted && (mapped & BIT(s)))
+#define looks_at(s)	(publishing && (mapped & BIT(s)))
 
-/* wake_sleepers(), its first half */
+#ifdef BELL
+#define asked(s)	ASKED(s)
+#define value_of(word)	(word)
+#define asks(word)	(word)
+#else
+/* The lowest bit says that somebody sleeps. */
+#define asked(s)	WAITING(s)
+#define value_of(word)	((word) / 2)
+#define asks(word)	((word) & 1)
+#endif
+
+/* wake_is_due() */
+inline decide_wake_of(s)
+{
+	if
+	:: atomic { looks_at(s) -> load(0, asked(s), word);
+		d_step {
+			if
+			:: asks(word) && value_of(word) != woken[s] ->
+#ifdef BELL
+				bells = bells | BIT(s);
+#else
+				wanted = 1;
+#endif
+#ifndef M_WAKE_ONCE
+				if
+				:: value_of(word) == seen_by[s] -> woken[s] = value_of(word)
+				:: else
+				fi;
+				seen_by[s] = value_of(word)
+#else
+				woken[s] = value_of(word)
+#endif
+			:: else
+			fi;
+			word = 0
+		}
+	   }
+	:: else
+	fi
+}
+
+/* links_wake(), its first half */
 inline decide_wake()
 {
 	wanted = (!current || links != mapped);
-	if
-	:: atomic { looks_at(0) -> load(0, WAITING(0), wanted) }
-	:: else
-	fi;
+	decide_wake_of(0);
 #if NSUB > 1
-	if
-	:: atomic { looks_at(1) -> load(0, WAITING(1), wanted) }
-	:: else
-	fi
+	decide_wake_of(1)
 #endif
 }
 
@@ -207,13 +273,45 @@ inline futex_wake()
 #endif
 	   }
 	:: else
-	fi
+	fi;
+#ifdef BELL
+	d_step { rung = rung | bells; bells = 0 }
+#endif
 }
 
-#ifdef M_IGNORE_UNMAPPED
-#define may_reclaim	(retired && current)
+/* links_map(), ring_newcomer(): by the library's thread, whenever the lock is free. */
+inline map_of(s)
+{
+#if defined(BELL) && !defined(M_NEWCOMER_NOT_RUNG)
+	if
+	:: (links & ~mapped) & BIT(s) ->
+		load(0, ASKED(s), word);
+		if
+		:: word -> rung = rung | BIT(s)
+		:: else
+		fi;
+		word = 0
+	:: else
+	fi
 #else
-#define may_reclaim	(retired && current && links == mapped)
+	skip
+#endif
+}
+
+inline map_all()
+{
+	map_of(0);
+#if NSUB > 1
+	map_of(1);
+#endif
+	mapped = links
+}
+
+/* Claims are looked at when the ring was crammed, or the roster has moved. */
+#ifdef M_IGNORE_UNMAPPED
+#define may_reclaim	(crammed && retired && current)
+#else
+#define may_reclaim	(crammed && retired && current && links == mapped)
 #endif
 #ifdef M_IGNORE_CLAIMS
 #define collects(s)	0
@@ -278,6 +376,7 @@ inline destroy()
 		od;
 		i = 0;
 		held = 0;
+		crammed = 0;
 		current = 0
 #ifdef M_TAIL_AFTER_SCAN
 		;
@@ -351,15 +450,17 @@ proctype publisher()
 {
 	byte head = 1, tail = 1, instance = 1;
 	byte seen = 1, links = JOINS ^ (BIT(NSUB) - 1), mapped = JOINS ^ (BIT(NSUB) - 1);
-	byte retired, held, word, g, list, again, wanted;
+	byte retired, held, word, g, list, again;
+	byte bells;
+	bit wanted;
 	byte refreshes = REFRESHES;
-	bit current, publishing, scanned;
+	bit current, publishing, scanned, crammed;
 
 	do
 	:: atomic { head <= LAST && has_room(0, 5) ->
 		/* The library's thread maps whenever the lock is free. */
 		if
-		:: mapped = links
+		:: map_all()
 		:: mapped != links
 		fi;
 		publishing = 1;
@@ -369,13 +470,13 @@ proctype publisher()
 		publishing = 0
 	:: atomic { refreshes && (retired || mapped != links) ->
 		refreshes--;
-		mapped = links
+		map_all()
 	   }
 		from_the_fence()
 #ifdef REUSE
 	:: head == REUSE && instance == 1 -> reopen()
 #endif
-	:: atomic { head > LAST -> refreshes = 0; break }
+	:: atomic { head > LAST -> refreshes = 0; map_all(); break }
 	od;
 
 	/* Whoever still lives holds nothing: nothing may be left. */
@@ -544,17 +645,13 @@ inline may_die()
 	fi
 }
 
-/* take_from() */
-inline take_from()
+/* ring_next(): only one that lags looks at the head */
+inline ring_next()
 {
+	load(ME, SEQ(cursor + DEPTH), q);
 	if
-	/* Nothing at cursor + depth: then the head does not matter, nor is it read. */
-	:: atomic {
-		next = cursor;
-		claim_begin();
-		may_die()
-	   }
-	:: load(ME, HEAD, q);
+	:: q >= cursor + DEPTH ->
+		load(ME, HEAD, q);
 		atomic {
 			load(ME, TAIL, next);
 			d_step {
@@ -565,12 +662,22 @@ inline take_from()
 				if
 				:: q > DEPTH && next < q - DEPTH -> next = q - DEPTH
 				:: else
-				fi
+				fi;
+				q = 0
 			}
-			claim_begin();
-			may_die()
 		}
-	fi;
+	:: d_step { else -> next = cursor; q = 0 }
+	fi
+}
+
+/* take_from() */
+inline take_from()
+{
+	ring_next();
+	atomic {
+		claim_begin();
+		may_die()
+	}
 	read_claimed();
 	if
 	:: atomic { !valid -> claim_end() }
@@ -593,11 +700,86 @@ inline take_from()
 	fi
 }
 
-/* wait_for_news() */
+/*
+ * In the code a value never comes twice. Here there are few, so that there are
+ * fewer states: it is neither the one before, which may still be under way,
+ * nor one that the publisher remembers.
+ */
+inline next_value(value)
+{
+	d_step {
+		i = 1;
+		do
+		:: i == value || i == woken[s] || i == seen_by[s] -> i++
+		:: else -> break
+		od;
+		value = i;
+		i = 0
+	}
+}
+
+#ifdef BELL
+/* wait_arm() */
+inline arm()
+{
+	atomic {
+		if
+		:: !armed ->
+			armed = 1;
+			next_value(armings);
+			store(ME, ASKED(s), armings)
+		:: else
+		fi;
+		may_die()
+	}
+}
+
+/* sleep_on_bell(): the event is used up, the eventfd is never read; reset(): it is. */
+inline wait_for_news()
+{
+#if BELL == LEVEL && !defined(M_RESET_AFTER_ARM)
+	d_step { rung = rung & ~BIT(s) };
+#endif
+#ifdef M_ARM_AFTER_LOOK
+	peek();
+	arm();
+#else
+	arm();
+#ifndef M_NO_ARM_FENCE
+	fence(ME);
+#endif
+	peek();
+#endif
+#if BELL == LEVEL
+#ifdef M_RESET_AFTER_ARM
+	d_step { rung = rung & ~BIT(s) };
+#endif
+	d_step {
+		if
+		:: valid -> rung = rung | BIT(s)
+		:: else
+		fi;
+		valid = 0
+	}
+	(rung & BIT(s))
+#else
+	if
+	:: atomic { valid -> valid = 0 }
+	:: d_step { !valid && (rung & BIT(s)) -> rung = rung & ~BIT(s) }
+	fi
+#endif
+}
+#else
+/* sleep_on_heads() */
 inline wait_for_news()
 {
 	atomic {
-		store(ME, WAITING(s), 1);
+#ifndef M_SAME_VALUE
+		next_value(sleeps);
+#else
+		sleeps = 1;
+#endif
+		store(ME, WAITING(s), sleeps * 2 + 1);
 		may_die()
 	}
 	atomic {
@@ -617,22 +799,62 @@ inline wait_for_news()
 	:: else -> futex_wait(s, next)
 	fi;
 #ifndef M_PUBLISHER_LOWERS_WAITING
-	store(ME, WAITING(s), 0)
+	store(ME, WAITING(s), sleeps * 2)
 #endif
 }
+#endif
 
+/* first_cursor() */
 inline attach()
 {
+#ifdef TL
+	/* ring_oldest(), then the head again */
+#ifdef M_HEAD_BEFORE_OLDEST
+	load(ME, HEAD, q);
+#endif
+	load(ME, HEAD, next);
+	atomic {
+		load(ME, TAIL, cursor);
+		d_step {
+			if
+			:: next > DEPTH && cursor < next - DEPTH -> cursor = next - DEPTH
+			:: else
+			fi;
+			start = cursor;
+			next = 0
+		}
+	}
+	atomic {
+#ifndef M_HEAD_BEFORE_OLDEST
+		load(ME, HEAD, q);
+#endif
+		assert(q >= cursor);
+		q = 0
+	}
+#else
 	atomic {
 		load(ME, HEAD, cursor);
 		start = cursor
+	}
+#endif
+}
+
+/* newest(): passes over all but the last, before it is claimed. */
+inline pass_over()
+{
+	ring_next();
+	d_step {
+		counted = counted + (next - cursor);
+		cursor = next;
+		next = 0
 	}
 }
 
 proctype subscription(byte s)
 {
 	byte cursor = 1, start = 1, counted, next, address, q, todo, instance = 1;
-	bit valid;
+	byte sleeps, armings, timeouts = TIMEOUTS;
+	bit valid, armed;
 
 #ifdef M_CLAIM_BEFORE_ROSTER
 	if
@@ -676,9 +898,17 @@ proctype subscription(byte s)
 #endif
 		peek();
 		if
-		:: valid -> take_from()
+		:: valid ->
+#ifdef LATEST
+			valid = 0;
+			pass_over();
+#endif
+			take_from();
+#ifndef M_ARM_ONCE
+			armed = 0
+#endif
 		:: else ->
-#ifdef SLEEP
+#if defined(SLEEP) || defined(BELL)
 			wait_for_news()
 #endif
 		fi
@@ -691,7 +921,8 @@ leave:	atomic { drained(ME) -> done++; goto finished }
 dead:	atomic {
 		drained(ME) ->
 		cursor = 0; start = 0; counted = 0; next = 0; address = 0; q = 0;
-		todo = 0; valid = 0; instance = 0
+		todo = 0; valid = 0; instance = 0; sleeps = 0; armings = 0; timeouts = 0;
+		armed = 0
 	}
 #ifndef M_KEEP_DEAD
 	registry_set(ME, BIT(s), q, next);

@@ -82,6 +82,7 @@ finds()
 	stuck)	text='!(retired)' ;;			# never reclaimed
 	torn)	text='address==next' ;;			# one message's seq, another's address
 	twice)	text='destroyed&(1<<i' ;;		# destroyed a second time
+	ahead)	text='q>=cursor' ;;			# starts behind the newest
 	esac
 	prepare "$1-$2" "-DM_$1 $3" '-O0 -DBFS -DMEMLIM=2000' ||
 		{ bad "$1: does not build"; return; }
@@ -108,9 +109,13 @@ bounded()
 {
 	all='-DJOINS=1 -DDEATHS=1'
 	holds one "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=4"
-	holds one-arm "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=4 -DARM"
-	holds two "-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=2"
-	holds two-wrap "-DJOINS=0 -DDEATHS=0 -DLAST=3"
+	holds one-arm "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=3 -DARM"
+	holds two "-DJOINS=2 -DDEATHS=1 -DLAST=2"
+	holds time-out "-DNSUB=1 -DJOINS=0 -DDEATHS=0 -DSLEEP -DTIMEOUTS=1 -DLAST=4"
+	holds edge "-DNSUB=1 $all -DBELL=EDGE -DLAST=3"
+	holds level "-DNSUB=1 $all -DBELL=LEVEL -DLAST=3"
+	holds late-latest "-DNSUB=1 -DJOINS=1 -DDEATHS=0 -DTL -DLATEST -DLAST=5"
+	holds late-latest-arm "-DNSUB=1 -DJOINS=1 -DDEATHS=0 -DTL -DLATEST -DLAST=5 -DARM"
 	holds reuse "-DNSUB=1 $all -DREUSE=3 -DLAST=4"
 	holds reuse-arm "-DNSUB=1 $all -DREUSE=3 -DLAST=4 -DARM"
 
@@ -128,7 +133,7 @@ bounded()
 	finds CLAIM_BEFORE_ROSTER poison "$join"
 	finds IGNORE_UNMAPPED poison "$join"
 	finds KEEP_DEAD stuck '-DNSUB=1 -DJOINS=0 -DDEATHS=1'
-	finds NO_INSTANCE_CHECK poison "$one -DREUSE=3 -DLAST=4"
+	finds NO_INSTANCE_CHECK poison "$one -DREUSE=3 -DLAST=5"
 	finds WAKE_BEFORE_FENCE lost "$one -DSLEEP -DLAST=2"
 	finds WAKE_BEFORE_ROSTER lost "$join -DSLEEP -DLAST=2"
 	finds NO_SLEEPER_FENCE lost "$one -DSLEEP"
@@ -136,7 +141,15 @@ bounded()
 	finds PUBLISHER_LOWERS_WAITING lost "$one -DSLEEP"
 	finds SEQ_STORE_RELAXED torn "$one -DARM"
 	finds SEQ_LOAD_RELAXED torn "$one -DARM"
-	finds NO_ACQUIRE_FENCE torn "$one -DARM"
+	finds NO_ACQUIRE_FENCE torn "$one -DARM -DLAST=4"
+	finds WAKE_ONCE lost "$one -DSLEEP"
+	finds SAME_VALUE lost "$one -DSLEEP"
+	finds ARM_AFTER_LOOK lost "$one -DBELL=EDGE -DLAST=2"
+	finds NO_ARM_FENCE lost "$one -DBELL=EDGE -DLAST=2"
+	finds ARM_ONCE lost "$one -DBELL=EDGE"
+	finds RESET_AFTER_ARM lost "$one -DBELL=LEVEL -DLAST=2"
+	finds NEWCOMER_NOT_RUNG lost "$join -DBELL=EDGE -DLAST=2"
+	finds HEAD_BEFORE_OLDEST ahead "$join -DTL -DLAST=5"
 	finds RELEASE_RELAXED poison "$one -DARM"
 }
 
@@ -149,6 +162,10 @@ exhaustive()
 	holds big-reuse-arm "-DNSUB=1 $all -DBITMAP -DREUSE=4 -DLAST=6 -DARM"
 	holds big-two '-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=3'
 	holds big-two-reuse '-DJOINS=0 -DDEATHS=1 -DREUSE=3 -DLAST=3'
+	holds big-wrap '-DJOINS=0 -DDEATHS=0 -DLAST=4'
+	holds big-bells '-DJOINS=2 -DDEATHS=1 -DBELL=EDGE -DLAST=2'
+	holds big-level-arm "-DNSUB=1 $all -DBELL=LEVEL -DLAST=5 -DREFRESHES=2 -DARM"
+	holds big-late-arm "-DNSUB=1 $all -DTL -DLATEST -DSLEEP -DTIMEOUTS=1 -DLAST=5 -DARM"
 	holds big-two-arm '-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=3 -DARM'
 }
 
