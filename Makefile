@@ -8,7 +8,7 @@
 # make integration  real processes against agnocastd           (a minute)
 # make stress     random life and death under checks           (STRESS_SECONDS=60)
 # make arm64      the library for arm64, and unit tests of it under qemu-user
-# make model      the message protocol, model checked in large sizes (hours)
+# make model      the message protocol, model checked in large sizes (long)
 # make vm         the module under QEMU, Debian's 6.1 and 6.12 (minutes)
 # make vm-debug   the module on a kernel with KASAN, lockdep and failing allocations
 # make vm-kcsan   the module on a kernel that looks for data races
