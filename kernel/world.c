@@ -63,8 +63,9 @@ static struct file *make_rosters(void)
 					     VM_NORESERVE);
 	struct inode *inode;
 
+	/* Without memory for an inode it says ENOSPC. */
 	if (IS_ERR(file))
-		return file;
+		return ERR_PTR(-ENOMEM);
 	inode = file_inode(file);
 	mapping_set_unevictable(file->f_mapping);
 	/* Whoever reopens it through /proc still can't write, shrink or punch. */

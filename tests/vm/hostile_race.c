@@ -207,6 +207,15 @@ static void *race_descriptors(void *arg)
 	return NULL;
 }
 
+/* On a slow machine that takes its time; the test's alarm ends it if never. */
+static bool all_did_something(void)
+{
+	for (int i = 0; i < 7; i++)
+		if (!__atomic_load_n(&race.done[i], __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
 void threads_race_on_one_session(void)
 {
 	static void *(*const what[])(void *) = { race_adds, race_maps, race_lists, race_opens,
@@ -219,13 +228,11 @@ void threads_race_on_one_session(void)
 	member_join(&race.member);
 	for (int i = 0; i < 7; i++)
 		CHECK(!pthread_create(&thread[i], NULL, what[i], &race.done[i]));
-	while (seconds() < until)
+	while (seconds() < until || !all_did_something())
 		usleep(100000);
 	race.stop = 1;
 	for (int i = 0; i < 7; i++)
 		CHECK(!pthread_join(thread[i], NULL));
-	for (int i = 0; i < 7; i++)
-		CHECK(race.done[i]);
 	crowd_end(peer, SIGKILL);
 	munmap(race.member.client.token, PAGE);
 	CHECK(sessions() == 0);
@@ -275,7 +282,7 @@ void rmmod_while_others_list(void)
 		if (!pid[i])
 			list_whenever_there_is_a_device();
 	}
-	while (seconds() < until) {
+	while (seconds() < until || !busy || !gone) {
 		if (syscall(SYS_delete_module, "agnocast", O_NONBLOCK)) {
 			CHECK(errno == EWOULDBLOCK || errno == EBUSY);
 			busy++;
@@ -287,7 +294,6 @@ void rmmod_while_others_list(void)
 	}
 	for (int i = 0; i < 3; i++)
 		kill_one(pid[i]);
-	CHECK(busy && gone);
 	CHECK(sessions() == 0);
 }
 
@@ -334,7 +340,7 @@ void joiners_killed_at_random(void)
 
 	observer_open(&observer);
 	setpriority(PRIO_PROCESS, 0, -10);
-	while (seconds() < until) {
+	while (seconds() < until || killed <= 20) {
 		int i = rand() % 50;
 
 		if (pid[i]) {
@@ -349,7 +355,6 @@ void joiners_killed_at_random(void)
 	for (int i = 0; i < 50; i++)
 		if (pid[i])
 			kill_one(pid[i]);
-	CHECK(killed > 20);
 	CHECK(count_becomes(&observer, AGNOCAST_LIST_SESSIONS, 0));
 	clean_up(&observer);
 }

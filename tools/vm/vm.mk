@@ -49,9 +49,10 @@ vm-debug: $(VM_NEEDS)
 	$(Q)BUILD='$(BUILD)' VM_MEM=3G $(VM_RUN) --timeout 4000 --kernel debug --traces \
 		--test '$$BUILD/tests/vm/faults'
 	$(Q)BUILD='$(BUILD)' VM_MEM=3G $(VM_RUN) --timeout 7000 --kernel debug \
-		--test 'tests/vm/run.sh' --test 'ONLY=registry tests/integration/run.sh' \
+		--test '$$BUILD/tests/vm/module' --test '$$BUILD/tests/vm/hostile' \
+		--test '$$BUILD/tests/vm/trace' --test 'ONLY=registry tests/integration/run.sh' \
 		--test '$$BUILD/tests/vm/fuzz --seconds $(VM_DEBUG_SECONDS)' \
-		--test 'tests/vm/stress.sh $(VM_DEBUG_SECONDS)' --test tests/vm/locks.sh
+		--test tests/vm/locks.sh --test 'tests/vm/stress.sh $(VM_DEBUG_SECONDS)'
 
 vm-kcsan: $(VM_NEEDS)
 	$(Q)BUILD='$(BUILD)' $(VM_RUN) --timeout 4000 --kernel kcsan \
