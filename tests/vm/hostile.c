@@ -490,7 +490,7 @@ int main(int argc, char **argv)
 			continue;
 		pid = fork();
 		if (!pid) {
-			alarm(60 + (seconds ? (unsigned int)atoi(seconds) : 0));
+			alarm(180 + (seconds ? (unsigned int)atoi(seconds) : 0));
 			tests[i].run();
 			_exit(0);
 		}
