@@ -118,13 +118,30 @@ static size_t *sorted_heads(const struct model *model, const struct query *query
 	return heads;
 }
 
+/*
+ * Rows at most. Not the number of endpoints: where two topics have one id, as in
+ * a damaged recording, the same endpoints stand under both.
+ */
+static size_t rows_below(const struct model *model, const size_t *heads, size_t heads_count)
+{
+	size_t most = heads_count, count;
+
+	for (size_t i = 0; i < heads_count; i++) {
+		members(model, heads[i], &count);
+		most += count;
+	}
+	return most;
+}
+
 void graph_select(struct selection *selection, const struct model *model,
 		  const struct query *query)
 {
-	size_t count, most = model->topics_count + model->processes_count + model->endpoints_count;
+	size_t count;
 	size_t *heads = sorted_heads(model, query, &count);
 
-	*selection = (struct selection){ .row = calloc(most + 1, sizeof(size_t)) };
+	*selection = (struct selection){
+		.row = calloc(rows_below(model, heads, count) + 1, sizeof(size_t)),
+	};
 	if (!selection->row)
 		model_out_of_memory();
 	for (size_t i = 0; i < count; i++)
