@@ -9,7 +9,7 @@
 
 uint32_t ring_slack(uint32_t depth)
 {
-	return depth < SLACK_MAX ? depth + 1 : SLACK_MAX;
+	return depth / 2 < SLACK_MAX ? depth / 2 : SLACK_MAX;
 }
 
 uint32_t ring_capacity(uint32_t depth)

@@ -36,7 +36,8 @@ static inline size_t ring_size(uint32_t capacity)
 
 /*
  * How many messages beyond @depth may be in the ring: readers pass over them,
- * but they are not retired yet.
+ * but they are not retired yet. Half of @depth, at most 8; none for a depth of
+ * 1, which is what those choose whose messages are large.
  */
 uint32_t ring_slack(uint32_t depth);
 

@@ -212,7 +212,9 @@ AGNOCAST_API int agnocast_publisher_create(const char *topic,
  *
  * Makes no system call unless a reader sleeps, a subscription came or went, or
  * @destroy of an old message makes one. Messages that fell out of @depth and
- * that nobody holds are destroyed before this returns.
+ * that nobody holds are destroyed before this returns; with a @depth beyond 1
+ * up to half of @depth of them, 8 at most, wait for the next publishes, or for
+ * the library's thread if none follows within half a second. Nobody reads them.
  *
  * Return: 0; -EFAULT @message is not in this process's shared heap: nothing
  * changed, the message is still the caller's, and the log hears once for each

@@ -152,7 +152,7 @@ void loans_are_destroyed_once_and_only_here()
 {
 	{
 		auto node = make_node();
-		auto pub = node->create_publisher<counted>("counted", 2);
+		auto pub = node->create_publisher<counted>("counted", 1);
 
 		{
 			auto unpublished = pub->borrow_loaned_message();
@@ -168,11 +168,19 @@ void loans_are_destroyed_once_and_only_here()
 		pub->publish(std::move(m));
 		CHECK(!m && !copy);
 		CHECK(alive == 1);
-		for (int i = 0; i < 10; i++)
+		for (int i = 0; i < 10; i++) {
 			pub->publish(pub->borrow_loaned_message());
-		CHECK(alive == 2);
+			CHECK(alive == 1);
+		}
 	}
-	eventually([] { return alive == 0; }, "the last two are destroyed");
+	eventually([] { return alive == 0; }, "the last one is destroyed");
+	auto node = make_node();
+	auto deep = node->create_publisher<counted>("deep", 10);
+	for (int i = 0; i < 50; i++) {
+		deep->publish(deep->borrow_loaned_message());
+		CHECK(alive <= 15);
+	}
+	eventually([] { return alive == 10; }, "no more than the depth are kept");
 }
 
 void what_cannot_be_published_stays_the_callers()

@@ -52,9 +52,10 @@ Test(ring, capacity_is_a_power_of_two_beyond_the_depth)
 		cr_assert_eq(capacity & (capacity - 1), 0);
 		cr_assert_gt(capacity, depth + ring_slack(depth));
 		cr_assert_leq(ring_slack(depth), 8);
+		cr_assert_leq(ring_slack(depth), depth / 2);
 	}
-	cr_expect_eq(ring_capacity(1), 4);
-	cr_expect_eq(ring_capacity(10), 32);
+	cr_expect_eq(ring_capacity(1), 2);
+	cr_expect_eq(ring_capacity(10), 16);
 	cr_expect_eq(ring_capacity(65536), 131072);
 }
 
