@@ -60,6 +60,7 @@ vm='
 	cpio
 	dwarves
 	gcc-12
+	llvm
 	qemu-system-x86
 	util-linux
 	xz-utils

@@ -18,6 +18,11 @@ if [ "$(id -u)" != 0 ]; then
 	exit 0
 fi
 if [ -z "${TRACE_INSIDE:-}" ]; then
+	if ! unshare -m -i true 2>/dev/null; then
+		echo "skip trace: no namespaces of its own here"
+		echo "0 passed, 0 failed, 1 skipped"
+		exit 0
+	fi
 	TRACE_INSIDE=1 exec unshare -m -i "$0" "$@"
 fi
 mount --make-rprivate /
