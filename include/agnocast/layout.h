@@ -43,7 +43,7 @@ struct agnocast_area {
 	/* counters, by the owner, relaxed */
 	_Atomic uint64_t control_committed;	/* bytes fallocated, header included */
 	_Atomic uint64_t heap_committed;	/* bytes fallocated from .heap on */
-	_Atomic uint64_t heap_used;		/* bytes handed to the allocator */
+	_Atomic uint64_t heap_used;		/* up to where addresses were handed to the allocator */
 	_Atomic uint64_t grows;			/* commits beyond mempool_size */
 	_Atomic uint64_t grow_failures;		/* commits refused by the system */
 	_Atomic uint64_t map_failures;		/* peers that could not be mapped here */

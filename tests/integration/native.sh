@@ -5,7 +5,7 @@
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-BUILD=${BUILD:-$here/../../build}
+BUILD=${BUILD:-$(cd "$here/../.." && pwd)/build}
 socket=$(mktemp -u /tmp/agnocastd-test.XXXXXX)
 
 "$BUILD/tools/agnocastd" --socket "$socket" &
