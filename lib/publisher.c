@@ -35,7 +35,10 @@ static int refuse(struct agnocast_publisher *pub)
 	return -ENOBUFS;
 }
 
-/* The lock is held. Returns how many messages of @batch are to be destroyed. */
+/*
+ * The lock is held. @doomed messages of @batch are to be destroyed. -EAGAIN: so
+ * many had been waiting for a reader to be mapped that one batch was not enough.
+ */
 static int publish_locked(struct agnocast_publisher *pub, struct ring_item *item,
 			  void *batch[RECLAIM_BATCH], uint32_t *doomed)
 {
@@ -45,7 +48,7 @@ static int publish_locked(struct agnocast_publisher *pub, struct ring_item *item
 	if (pub->retired_count >= retire_limit(pub)) {
 		*doomed = links_refresh(pub) ? reclaim(pub, batch) : 0;
 		if (pub->retired_count >= retire_limit(pub))
-			return refuse(pub);
+			return *doomed ? -EAGAIN : refuse(pub);
 	}
 	if (full)
 		ret = reclaim_reserve(pub, pub->slack + 1);
@@ -80,7 +83,7 @@ int agnocast_publisher_publish(struct agnocast_publisher *pub, void *message, ui
 {
 	struct ring_item item = { .address = (uintptr_t)message, .bytes = bytes };
 	void *batch[RECLAIM_BATCH];
-	uint32_t doomed = 0;
+	uint32_t doomed;
 	int saved = errno, ret;
 
 	if (!participant_is_alive())
@@ -91,11 +94,14 @@ int agnocast_publisher_publish(struct agnocast_publisher *pub, void *message, ui
 		return -EFAULT;
 	}
 	ring_prepare(pub->ring);
-	pthread_mutex_lock(&pub->lock);
-	item.publish_ns = clock_ns();
-	ret = publish_locked(pub, &item, batch, &doomed);
-	pthread_mutex_unlock(&pub->lock);
-	reclaim_destroy(pub, batch, doomed);
+	do {
+		doomed = 0;
+		pthread_mutex_lock(&pub->lock);
+		item.publish_ns = clock_ns();
+		ret = publish_locked(pub, &item, batch, &doomed);
+		pthread_mutex_unlock(&pub->lock);
+		reclaim_destroy(pub, batch, doomed);
+	} while (ret == -EAGAIN);
 	errno = saved;
 	return ret;
 }

@@ -119,6 +119,18 @@ static void late_joiners_get_what_is_kept_oldest_first(void)
 	}
 }
 
+/* What waits for a newcomer to be mapped may be more than a publisher keeps otherwise. */
+static void a_newcomer_costs_no_message(void)
+{
+	struct agent *pub = agent_start(), *sub = agent_start();
+
+	EXPECT(ask(pub, "pub 0 /burst 1 0"), "0");
+	for (unsigned int i = 0; i < many(40, 5); i++) {
+		EXPECT(ask(sub, "sub %u /burst 1 0", i), "0");
+		EXPECT(ask(pub, "publish 0 %u 900", i * 900 + 1), "0");
+	}
+}
+
 static const struct test tests[] = {
 	{ "a_thousand_topics_in_one_process", a_thousand_topics_in_one_process },
 	{ "two_hundred_and_fifty_endpoints_on_one_topic",
@@ -127,6 +139,7 @@ static const struct test tests[] = {
 	  two_subscriptions_of_a_process_map_the_publisher_once },
 	{ "late_joiners_get_what_is_kept_oldest_first",
 	  late_joiners_get_what_is_kept_oldest_first },
+	{ "a_newcomer_costs_no_message", a_newcomer_costs_no_message },
 };
 
 int main(int argc, char **argv)
