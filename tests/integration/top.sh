@@ -308,6 +308,25 @@ test_screen_signals()
 	check screen_restores_the_terminal_when_it_dies "$(screen)" eval "! shows '^-(echo|icanon)'"
 }
 
+# A kernel without BTF: as /sys/kernel/btf is not there.
+test_no_btf()
+{
+	if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
+		skip no_btf "no namespaces of its own here"
+		return
+	fi
+	start_daemon plain
+	start_victim private talk "$dir/plain"
+	local hidden=(unshare -m sh -c 'mount -t tmpfs tmpfs /sys/kernel/btf && exec "$@"' sh)
+	"${hidden[@]}" "$top" -j -n 2 -d 0.3 --registry "$dir/plain" >"$dir/all"
+	tail -n 1 "$dir/all" >"$dir/json"
+	that no_btf_says_why '.ebpf.on == false and (.ebpf.why | test("BTF"))'
+	that no_btf_shows_topics '[.topics[] | .topic, .publishers] == ["/victim/talk", 1]'
+	that no_btf_shows_rates '.topics[0].hz > 0'
+	is no_btf_says_why_in_text "$("${hidden[@]}" "$top" -b -n 1 -d 0.1 --registry "$dir/plain" |
+		grep -c '^eBPF off: .*BTF')" 1
+}
+
 test_no_root()
 {
 	if [ "$(id -u)" != 0 ]; then
@@ -381,6 +400,7 @@ test_bpf
 test_screen
 test_refused_and_exited
 test_examples
+test_no_btf
 test_no_root
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
