@@ -67,7 +67,8 @@ stop()
 	local pid
 	pid=$(cat "$dir/$1.pid")
 	kill -TERM "$pid" 2>/dev/null
-	until_true 60 sh -c "! kill -0 $pid" || kill -KILL "$pid"
+	# Under emulation it takes its time to detach.
+	until_true 150 sh -c "! kill -0 $pid" || kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 }
 
@@ -79,12 +80,21 @@ feed()
 	MEMPOOL_SIZE=1M LD_PRELOAD=$lib python3 -c 'x = [bytes(1000000) for i in range(60)]' 2>/dev/null
 }
 
-# started NAME - it has attached and seen something (stopped before that, it would say nothing)
+# attached NAME COUNT - it has so many probes; one more perf event for each CPU is its output
+attached()
+{
+	local events
+	events=$(find "/proc/$(cat "$dir/$1.pid")/fd" -lname '*perf_event*' 2>/dev/null | wc -l)
+	[ "$events" -ge $(($(nproc) + $2)) ]
+}
+
+# seen NAME - it has attached and seen something (stopped before that, it would say nothing)
 seen()
 {
 	case $1 in
 	mapfail | grow) grep -qE '^[0-9]+ +[0-9]+ ' "$dir/$1" ;;
-	*) grep -q Attaching "$dir/$1" ;;
+	mqsend) attached mqsend 2 ;;
+	latency) attached latency 1 ;;
 	esac
 }
 
