@@ -450,8 +450,14 @@ int area_fork_child(void)
 		ret = copy_from_mapping();
 	} else {
 		ret = replace_mapping();
-		if (!ret)	/* holes are zero here too */
-			ret = copy_file(fd, own_area.base,
+		/*
+		 * Holes are zero here too. The two parts one by one: with huge pages
+		 * the file holds more of the control part than is open here.
+		 */
+		if (!ret)
+			ret = copy_file(fd, own_area.base, 0, (off_t)area.control_end);
+		if (!ret)
+			ret = copy_file(fd, own_area.base, (off_t)AGNOCAST_CONTROL_SIZE,
 					(off_t)(AGNOCAST_CONTROL_SIZE + area.heap_top));
 	}
 	if (ret)

@@ -132,15 +132,15 @@ static void wait_for_helper(struct copy *copy)
 		raw_call(SYS_futex, &copy->tid, FUTEX_WAIT, tid, NULL);
 }
 
-int copy_file(int fd, uintptr_t base, off_t end)
+int copy_file(int fd, uintptr_t base, off_t from, off_t end)
 {
-	struct copy copy = { .fd = fd, .base = base, .end = end };
+	struct copy copy = { .fd = fd, .base = base, .next = from, .end = end };
 	struct stat st = { 0 };
 	char *stack = MAP_FAILED;
 	bool helped = false;
 	int saved = errno;
 
-	if (!fstat(fd, &st) && (off_t)st.st_blocks * 512 > ALONE)
+	if (end - from > ALONE && !fstat(fd, &st) && (off_t)st.st_blocks * 512 > ALONE)
 		stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack != MAP_FAILED)
 		helped = start_helper(&copy, stack);

@@ -11,10 +11,10 @@
 #include <sys/types.h>
 
 /*
- * Copy [0, end) of @fd to @base, which is private, writable and zero. Holes are
- * passed over. A large file is copied by two threads, the second of which
- * is gone on return. -errno: the copy is not whole.
+ * Copy [from, end) of @fd to @base + from on, which is private, writable and
+ * zero. Holes are passed over. Much is copied by two threads, the second of
+ * which is gone on return. -errno: the copy is not whole.
  */
-int copy_file(int fd, uintptr_t base, off_t end);
+int copy_file(int fd, uintptr_t base, off_t from, off_t end);
 
 #endif /* AGNOCAST_COPY_H */

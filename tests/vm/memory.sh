@@ -39,7 +39,7 @@ results()
 # Nothing of ours may count as promised that is only addresses.
 overcommit()
 {
-	echo 20 >/proc/sys/vm/overcommit_ratio
+	echo 40 >/proc/sys/vm/overcommit_ratio
 	echo 2 >/proc/sys/vm/overcommit_memory
 	results overcommit env LD_PRELOAD="$AGNOCAST_LIB" timeout 100 "$programs/heap_fork"
 	results overcommit env LD_PRELOAD="$AGNOCAST_LIB" timeout 100 "$programs/heap_limits" exhaust
