@@ -31,7 +31,7 @@ demo()
 }
 
 # An emulated machine is a tenth as fast.
-seconds=4 rate=10
+seconds=8 rate=10
 [ -z "${AGNOCAST_VM:-}" ] || { seconds=15; rate=5; }
 demo simulated_lidar $seconds ""
 if jq -e '.passed and (.topics | length == 3) and all(.topics[]; .messages > 0)
@@ -45,7 +45,7 @@ for file in airborne-csite1 tabletop-test1; do
 	if [ -n "${AGNOCAST_VM:-}" ]; then
 		:	# seconds of decoding under emulation; the same code natively
 	elif [ -r "$data/$file.pcd" ]; then
-		demo "recorded_$file" 3 "$data/$file.pcd"
+		demo "recorded_$file" $seconds "$data/$file.pcd"
 	else
 		echo "skip recorded_$file: no $data/$file.pcd"
 		skipped=$((skipped + 1))
