@@ -1,41 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# top_common.sh - what the tests of agnocast-top share; sourced with $dir, $BUILD and
-# $victim set
+# top_common.sh - what the tests of agnocast-top share; sourced with $here, $dir, $BUILD
+# and $victim set
 #
 # Names everything it starts in the arrays daemons and victims; finish() ends them.
 
-passed=0 failed=0 skipped=0
 daemons=() victims=()
 unset COLUMNS NO_COLOR
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 
-ok() { echo "ok $1"; passed=$((passed + 1)); }
-not_ok() { echo "not ok $1: $2"; failed=$((failed + 1)); }
-skip() { echo "skip $1: $2"; skipped=$((skipped + 1)); }
-
-# check NAME WHY COMMAND... - ok if the command succeeds
-check()
-{
-	local name=$1 why=$2
-	shift 2
-	if "$@" >/dev/null 2>&1; then ok "$name"; else not_ok "$name" "$why"; fi
-}
-
-# is NAME GOT WANTED
-is() { check "$1" "got '$2', wanted '$3'" test "$2" = "$3"; }
-
-# until SECONDS COMMAND... - poll for a condition
-until_true()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
+. "$here/checks.sh"
 
 finish()
 {
