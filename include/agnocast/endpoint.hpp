@@ -114,11 +114,12 @@ inline const char *take_remedy(int err)
 template <class Rep, class Period>
 int milliseconds(std::chrono::duration<Rep, Period> timeout)
 {
-	const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-
+	/* In floating point, which holds any duration; the conversion would not. */
 	if (timeout < timeout.zero())
 		return -1;
-	return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
+	if (std::chrono::duration<double, std::milli>(timeout).count() >= INT_MAX)
+		return INT_MAX;
+	return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count());
 }
 
 /* What the C API refuses stays out of its range. */

@@ -62,6 +62,12 @@ namespace detail {
 
 using clock = std::chrono::steady_clock;
 
+/* The end of a time that may be as long as the type allows. */
+inline clock::time_point after(clock::time_point begin, std::chrono::nanoseconds time) noexcept
+{
+	return time < clock::time_point::max() - begin ? begin + time : clock::time_point::max();
+}
+
 /* What an executor runs: a subscription's callback or a timer's. */
 class executable {
 public:
@@ -73,9 +79,9 @@ public:
 	/*
 	 * Takes what there is to do, calls @taken, after which this may be found
 	 * ready again, and does it. Any thread; several at once only if the group
-	 * is reentrant, and never before @taken.
+	 * is reentrant, and never before @taken. Returns since when there was that to do.
 	 */
-	virtual void run(const std::function<void()> &taken) = 0;
+	virtual clock::time_point run(const std::function<void()> &taken) = 0;
 	/* What to wait for; one of the two. */
 	virtual agnocast_subscription *subscription() const noexcept { return nullptr; }
 	virtual clock::time_point due() const noexcept { return clock::time_point::max(); }
@@ -86,6 +92,7 @@ private:
 	const CallbackGroup::SharedPtr group_;
 	uint64_t id_ = 0;	/* the executor's mutex; 0: not in one */
 	bool queued_ = false;	/* the executor's mutex */
+	clock::time_point ran_;	/* the executor's mutex; what run() returned */
 };
 
 /*
@@ -145,8 +152,11 @@ public:
 		cancelled_ = false;
 	}
 
-	/* Runs one callback. False: none until @until, or it is all over. Any thread. */
-	bool run_one(clock::time_point until)
+	/*
+	 * Runs one callback, but of none that has run for what came after @begin.
+	 * False: none until @until, or it is all over. Any thread.
+	 */
+	bool run_one(clock::time_point until, clock::time_point begin = clock::time_point::max())
 	{
 		std::shared_ptr<executable> e;	/* may be the last reference: outside the lock */
 		std::unique_lock<std::mutex> lock(mutex_);
@@ -154,7 +164,7 @@ public:
 
 		while (!cancelled_ && ok()) {
 			queue_timers();
-			e = pick();
+			e = pick(begin);
 			if (e) {
 				run(e, lock);
 				return true;
@@ -193,10 +203,10 @@ private:
 	}
 
 	/* The longest ready of those that may run now. */
-	std::shared_ptr<executable> pick()
+	std::shared_ptr<executable> pick(clock::time_point begin)
 	{
-		const auto it = std::find_if(queue_.begin(), queue_.end(), [](const auto &e) {
-			return !e->group_->running_;
+		const auto it = std::find_if(queue_.begin(), queue_.end(), [begin](const auto &e) {
+			return !e->group_->running_ && e->ran_ < begin;
 		});
 
 		if (it == queue_.end())
@@ -213,12 +223,14 @@ private:
 			executor_core &core;
 			executable &e;
 			std::unique_lock<std::mutex> &lock;
+			clock::time_point ran{};
 			bool armed = false;
 
 			~turn()
 			{
 				lock.lock();
 				e.group_->running_ = false;
+				e.ran_ = std::max(e.ran_, ran);
 				try {
 					if (!armed)
 						core.arm(e);
@@ -231,7 +243,7 @@ private:
 
 		e->group_->running_ = e->group_->type() == CallbackGroupType::MutuallyExclusive;
 		lock.unlock();
-		e->run([this, &turn] {
+		turn.ran = e->run([this, &turn] {
 			std::lock_guard<std::mutex> again(mutex_);
 
 			turn.armed = true;
@@ -273,14 +285,31 @@ private:
 	/* For all threads. */
 	void look(clock::time_point until, std::unique_lock<std::mutex> &lock)
 	{
+		/* Also if the wait throws: others may sleep then. */
+		struct sleep {
+			bool &sleeping;
+			std::unique_lock<std::mutex> &lock;
+
+			sleep(bool &s, std::unique_lock<std::mutex> &l) : sleeping(s), lock(l)
+			{
+				sleeping = true;
+				lock.unlock();
+			}
+			~sleep()
+			{
+				lock.lock();
+				sleeping = false;
+			}
+		};
 		waitset_event ready[batch];
+		size_t n;
 
 		until = std::min(until, next_timer());
-		sleeping_ = true;
-		lock.unlock();
-		const size_t n = waits_.wait(until, ready, batch);
-		lock.lock();
-		sleeping_ = false;
+		{
+			sleep unlocked(sleeping_, lock);
+
+			n = waits_.wait(until, ready, batch);
+		}
 		for (size_t i = 0; i < n; i++) {
 			const auto it = all_.find(ready[i].id);
 
@@ -337,8 +366,9 @@ public:
 	/** The next callback is a period from now. */
 	void reset()
 	{
-		due_ns_.store((detail::clock::now() + period_).time_since_epoch().count(),
-			      std::memory_order_relaxed);
+		const int64_t due = detail::after(detail::clock::now(), period_).time_since_epoch().count();
+
+		due_ns_.store(std::min(due, INT64_MAX - 1), std::memory_order_relaxed);
 		wake_();
 	}
 	/** Negative: it is late. nanoseconds::max() if it is cancelled. */
@@ -367,7 +397,7 @@ private:
 			std::chrono::nanoseconds(due_ns_.load(std::memory_order_relaxed)));
 	}
 
-	void run(const std::function<void()> &taken) override
+	detail::clock::time_point run(const std::function<void()> &taken) override
 	{
 		const int64_t now = detail::clock::now().time_since_epoch().count();
 		int64_t due = due_ns_.load(std::memory_order_relaxed);
@@ -382,6 +412,7 @@ private:
 		taken();
 		if (ripe)
 			callback_(*this);
+		return detail::clock::time_point(std::chrono::nanoseconds(ripe ? due : 0));
 	}
 
 	const std::chrono::nanoseconds period_;

@@ -66,14 +66,18 @@ public:
 	void spin_once(std::chrono::nanoseconds timeout = std::chrono::nanoseconds(-1))
 	{
 		core_->run_one(timeout < timeout.zero() ? detail::clock::time_point::max()
-							: detail::clock::now() + timeout);
+							: detail::after(detail::clock::now(), timeout));
 	}
-	/** Calls back for what is ready, without waiting; at most for @longest, if that is not 0. */
+	/**
+	 * Calls back for what is ready now, without waiting; at most for @longest, if
+	 * that is not 0. What comes meanwhile is for the next call, but for one
+	 * message of each subscription.
+	 */
 	void spin_some(std::chrono::nanoseconds longest = std::chrono::nanoseconds(0))
 	{
-		const auto end = detail::clock::now() + longest;
+		const auto begin = detail::clock::now(), end = detail::after(begin, longest);
 
-		while (core_->run_one(detail::clock::time_point::min()) &&
+		while (core_->run_one(detail::clock::time_point::min(), begin) &&
 		       (longest == longest.zero() || detail::clock::now() < end))
 			;
 	}

@@ -318,13 +318,16 @@ private:
 	friend class Node;
 
 	agnocast_subscription *subscription() const noexcept override { return this->subscription_.handle(); }
-	void run(const std::function<void()> &taken) override
+	detail::clock::time_point run(const std::function<void()> &taken) override
 	{
-		ipc_shared_ptr<const T> m = this->share(this->subscription_.take(std::chrono::milliseconds(0)));
+		message<T> loan = this->subscription_.take(std::chrono::milliseconds(0));
+		const auto since = loan ? loan.publish_time() : detail::clock::time_point::min();
+		ipc_shared_ptr<const T> m = this->share(std::move(loan));
 
 		taken();
 		if (m)
 			callback_(std::move(m));
+		return since;
 	}
 
 	const function callback_;
