@@ -91,15 +91,34 @@ static int lock_run(size_t from, size_t to)
 	return lock_new(area_heap_base + from, to - from);
 }
 
+/* What a forked child has instead of the file: addresses with and without memory. */
+static int open_private(uintptr_t from, size_t len)
+{
+	return (int)raw_call(SYS_mprotect, from, len, PROT_READ | PROT_WRITE);
+}
+
+static int close_private(uintptr_t from, size_t len)
+{
+	long got = raw_call(SYS_mmap, from, len, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	return (uintptr_t)got == from ? 0 : (int)got;
+}
+
 int area_file_commit(size_t offset, size_t len)
 {
-	int ret = on_file(shmfile_commit, offset, len);
+	int ret;
 
+	if (area.private)
+		return open_private(area_heap_base + offset, len);
+	ret = on_file(shmfile_commit, offset, len);
 	return ret ? ret : lock_run(offset, offset + len);
 }
 
 int area_file_punch(size_t offset, size_t len)
 {
+	if (area.private)
+		return close_private(area_heap_base + offset, len);
 	return on_file(shmfile_punch, offset, len);
 }
 
@@ -107,22 +126,18 @@ int area_file_punch(size_t offset, size_t len)
  * area_lock. New addresses may be used: let a core dump hold them. No more
  * than that: dumping fills holes, and seeks over what no file is behind.
  */
-static int open_addresses(size_t top)
+static void dump_addresses(size_t top)
 {
 	char *heap = (char *)area_heap_base;
 	size_t from = area.dumped;
 
-	if (area.private)
-		return mprotect(heap + area.heap_top, top - area.heap_top,
-				PROT_READ | PROT_WRITE);
-	if (top <= from)
-		return 0;
+	if (area.private || top <= from)
+		return;
 	top = (top + DUMP_STEP - 1) / DUMP_STEP * DUMP_STEP;
 	if (top > area_heap_size)
 		top = area_heap_size;
 	madvise(heap + from, top - from, MADV_DODUMP);
 	area.dumped = top;
-	return 0;
 }
 
 void *area_heap_grow(size_t size, size_t align)
@@ -136,7 +151,8 @@ void *area_heap_grow(size_t size, size_t align)
 	pthread_mutex_lock(&area_lock);
 	start = ((area_heap_base + area.heap_top + align - 1) & ~(align - 1)) - area_heap_base;
 	if (!__builtin_add_overflow(start, size, &top) && top <= area_heap_size &&
-	    start >= area.heap_top && !open_addresses(top)) {
+	    start >= area.heap_top) {
+		dump_addresses(top);
 		area.heap_top = top;
 		got = (void *)(area_heap_base + start);
 		publish_counters();
@@ -151,7 +167,7 @@ void area_heap_shrink(void *p, size_t size)
 	size_t offset = (uintptr_t)p - area_heap_base;
 
 	pthread_mutex_lock(&area_lock);
-	if (!area.private && offset + size == area.heap_top)
+	if (offset + size == area.heap_top)
 		area.heap_top = offset;
 	pthread_mutex_unlock(&area_lock);
 }
@@ -390,82 +406,99 @@ void area_fork_share(void)
 	madvise((void *)own_area.base, own_area.size, MADV_DOFORK);
 }
 
-void area_fork_parent(void)
+void area_fork_unshare(void)
 {
 	madvise((void *)own_area.base, own_area.size, MADV_DONTFORK);
+}
+
+void area_fork_release(void)
+{
 	pthread_mutex_unlock(&area_lock);
-	pages_fork_parent();
+	pages_fork_release();
 	block_fork_release();
 }
 
-/* Nothing of the shared mapping is left, and what was handed out is writable. */
-static int replace_mapping(void)
+/*
+ * What the child gets, in offsets of the area: the control part, and of the
+ * heap what is in use. The first part at or after *@from; false: that was all.
+ */
+static bool next_part(size_t *from, size_t *to)
 {
-	void *base = (void *)own_area.base, *got;
+	size_t heap = *from > AGNOCAST_CONTROL_SIZE ? *from - AGNOCAST_CONTROL_SIZE : 0, end;
 
-	got = mmap(base, own_area.size, PROT_NONE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	if (got != base ||
-	    mprotect(base, area.control_end, PROT_READ | PROT_WRITE) ||
-	    mprotect((void *)area_heap_base, area.heap_top, PROT_READ | PROT_WRITE))
+	if (*from < area.control_end) {
+		*to = area.control_end;
+		return true;
+	}
+	if (!pages_next_run(&heap, &end))
+		return false;
+	*from = AGNOCAST_CONTROL_SIZE + heap;
+	*to = AGNOCAST_CONTROL_SIZE + end;
+	return true;
+}
+
+/* One mapping of nothing, and memory where the parts are: only that may count. */
+static int copy_from_file(int fd)
+{
+	size_t from = 0, to;
+	int ret = close_private(own_area.base, own_area.size);
+
+	for (; !ret && next_part(&from, &to); from = to)
+		ret = open_private(own_area.base + from, to - from);
+	return ret ? ret : copy_file(fd, own_area.base, next_part);
+}
+
+/* @len bytes of the mapping at @at become private memory. */
+static int copy_in_place(uintptr_t at, size_t len)
+{
+	void *copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return -ENOMEM;
+	memcpy(copy, (void *)at, len);
+	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)at) == MAP_FAILED)
 		return -ENOMEM;
 	return 0;
 }
 
-static void *private_memory(size_t len)
-{
-	return mmap(NULL, len ? len : area.page, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-}
-
-/* The file cannot be opened any more: copy from the mapping, then swap. */
+/* The file cannot be opened any more. */
 static int copy_from_mapping(void)
 {
-	size_t control_len = area.control_end, from = 0, to;
-	char *control = private_memory(control_len), *heap = private_memory(area.heap_top);
+	size_t from = 0, to, done = 0;
+	int ret = 0;
 
-	if (control == MAP_FAILED || heap == MAP_FAILED)
-		return -ENOMEM;
-	memcpy(control, (void *)own_area.base, control_len);
-	for (; pages_next_run(&from, &to) && from < area.heap_top; from = to) {
-		if (to > area.heap_top)
-			to = area.heap_top;
-		memcpy(heap + from, (char *)area_heap_base + from, to - from);
+	for (; !ret && next_part(&from, &to); from = to) {
+		ret = copy_in_place(own_area.base + from, to - from);
+		if (!ret && from > done)
+			ret = close_private(own_area.base + done, from - done);
+		done = to;
 	}
-	if (replace_mapping() ||
-	    mremap(control, control_len, control_len, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   (void *)own_area.base) == MAP_FAILED ||
-	    (area.heap_top && mremap(heap, area.heap_top, area.heap_top,
-				     MREMAP_MAYMOVE | MREMAP_FIXED,
-				     (void *)area_heap_base) == MAP_FAILED))
-		return -ENOMEM;
-	return 0;
+	return ret ? ret : close_private(own_area.base + done, own_area.size - done);
 }
 
-int area_fork_child(void)
+/* The mapping becomes private. */
+static int become_private(void)
 {
 	int fd = shmfile_fd(&area.file), ret;
 
-	if (fd < 0) {
-		ret = copy_from_mapping();
-	} else {
-		ret = replace_mapping();
-		/*
-		 * Holes are zero here too. The two parts one by one: with huge pages
-		 * the file holds more of the control part than is open here.
-		 */
-		if (!ret)
-			ret = copy_file(fd, own_area.base, 0, (off_t)area.control_end);
-		if (!ret)
-			ret = copy_file(fd, own_area.base, (off_t)AGNOCAST_CONTROL_SIZE,
-					(off_t)(AGNOCAST_CONTROL_SIZE + area.heap_top));
-	}
+	pages_keep_used();
+	ret = fd < 0 ? copy_from_mapping() : copy_from_file(fd);
 	if (ret)
 		return ret;
 	shmfile_close(&area.file);
 	area.file.path[0] = 0;
 	area.private = true;
 	area.lock = 0;		/* a child inherits no locks */
+	pages_show();
+	return 0;
+}
+
+int area_fork_child(void)
+{
+	int ret = area.private ? 0 : become_private();
+
+	if (ret)
+		return ret;
 	pi_mutex_init(&area_lock);
 	pages_fork_child();
 	block_fork_release();

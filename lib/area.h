@@ -73,7 +73,10 @@ void *area_heap_grow(size_t size, size_t align);
 /* Take back what area_heap_grow() gave last; elsewhere the addresses stay unused. */
 void area_heap_shrink(void *p, size_t size);
 
-/* For pages.c: @offset in the heap; as shmfile_commit() and shmfile_punch(). */
+/*
+ * For pages.c: @offset in the heap; as shmfile_commit() and shmfile_punch(). In
+ * a forked child the same is done to its private memory.
+ */
 int area_file_commit(size_t offset, size_t len);
 int area_file_punch(size_t offset, size_t len);
 
@@ -96,14 +99,17 @@ void area_block_free(uint64_t block, size_t size);
 uint64_t area_control_grow(size_t len, int *err);
 
 /*
- * fork. area_fork_prepare() holds area and blocks still, area_fork_share() lets
- * the child inherit the mapping; area_fork_parent() ends both. The child calls
+ * fork. area_fork_prepare() holds area, pages and blocks still until
+ * area_fork_release() in the parent. In between area_fork_share() lets the
+ * child inherit the mapping, until area_fork_unshare(). The child calls
  * area_fork_child() before anything of it touches the area: the inherited
- * mapping becomes a private copy. -errno: the child has no heap.
+ * mapping becomes a private copy, unless it is one already. -errno: the child
+ * has no heap.
  */
 void area_fork_prepare(void);
 void area_fork_share(void);
-void area_fork_parent(void);
+void area_fork_unshare(void);
+void area_fork_release(void);
 int area_fork_child(void);
 
 /* block.c's part in that. */

@@ -15,23 +15,22 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "raw.h"
 
-#define STEP		((off_t)1 << 20)	/* fits a cache */
-#define ALONE		((off_t)8 << 20)	/* so little is not worth a thread */
+#define STEP		((size_t)1 << 20)	/* fits a cache */
+#define ALONE		((size_t)8 << 20)	/* so little is not worth a thread */
 #define STACK		((size_t)64 << 10)
 
 struct copy {
 	int		fd;
 	uintptr_t	base;
-	off_t		end;
-	uint32_t	lock;		/* of the next two */
-	off_t		next;		/* copied or taken up to here */
-	off_t		run;		/* the data at .next goes on to here */
+	copy_parts	next_part;
+	uint32_t	lock;		/* of the next three */
+	size_t		next;		/* copied or taken up to here */
+	size_t		data;		/* the data at .next goes on to here */
+	size_t		part;		/* the part at .next goes on to here */
 	int		failed;		/* -errno */
 	uint32_t	tid;		/* of the helper; the kernel clears it */
 };
@@ -47,52 +46,63 @@ static void unlock(struct copy *copy)
 	__atomic_store_n(&copy->lock, 0, __ATOMIC_RELEASE);
 }
 
-/* The lock is held. Move .next to data; 0 if there is some, 1 if not, -errno. */
+/*
+ * The lock is held. In what is left of the part at .next, move .next to data:
+ * 0 if there is some, 1 if not, -errno.
+ */
 static int find_data(struct copy *copy)
 {
-	if (copy->next < copy->run)
-		return 0;
-	copy->next = raw_call(SYS_lseek, copy->fd, copy->next, SEEK_DATA);
-	if (copy->next == -ENXIO || copy->next >= copy->end)
+	off_t data = raw_call(SYS_lseek, copy->fd, copy->next, SEEK_DATA), hole;
+
+	if (data == -ENXIO || data >= (off_t)copy->part) {
+		copy->next = copy->part;
 		return 1;
-	if (copy->next < 0)
-		return (int)copy->next;
-	copy->run = raw_call(SYS_lseek, copy->fd, copy->next, SEEK_HOLE);
-	if (copy->run < 0)
-		return (int)copy->run;
-	if (copy->run > copy->end)
-		copy->run = copy->end;
+	}
+	hole = data < 0 ? data : raw_call(SYS_lseek, copy->fd, data, SEEK_HOLE);
+	if (hole < 0)
+		return (int)hole;
+	copy->next = (size_t)data;
+	copy->data = hole < (off_t)copy->part ? (size_t)hole : copy->part;
 	return 0;
 }
 
-/* The next piece is the caller's: 0, or as find_data(). */
-static int take(struct copy *copy, off_t *from, off_t *to)
+/* The lock is held. Move .next to data of any part. */
+static int find(struct copy *copy)
+{
+	int ret = copy->next < copy->data ? 0 : 1;
+
+	while (ret > 0 && (copy->next < copy->part ||
+			   copy->next_part(&copy->next, &copy->part)))
+		ret = find_data(copy);
+	return ret;
+}
+
+/* The next piece is the caller's: 0, or as find(). */
+static int take(struct copy *copy, size_t *from, size_t *to)
 {
 	int ret;
 
 	lock(copy);
-	ret = copy->failed ? copy->failed : find_data(copy);
+	ret = copy->failed ? copy->failed : find(copy);
 	if (!ret) {
 		*from = copy->next;
-		*to = copy->run - *from > STEP ? *from + STEP : copy->run;
+		*to = copy->data - *from > STEP ? *from + STEP : copy->data;
 		copy->next = *to;
-	} else {
-		copy->next = copy->end;
-		copy->run = 0;
+	} else if (ret < 0) {
+		copy->failed = ret;
 	}
 	unlock(copy);
 	return ret;
 }
 
-static int read_piece(const struct copy *copy, off_t from, off_t to)
+static int read_piece(const struct copy *copy, size_t from, size_t to)
 {
 	long got;
 
 	/* All pages of a piece at once: a fifth faster than one fault for each. */
-	raw_call(SYS_madvise, copy->base + (uintptr_t)from, to - from, MADV_POPULATE_WRITE);
-	for (; from < to; from += got) {
-		got = raw_call(SYS_pread64, copy->fd, copy->base + (uintptr_t)from, to - from,
-			       from);
+	raw_call(SYS_madvise, copy->base + from, to - from, MADV_POPULATE_WRITE);
+	for (; from < to; from += (size_t)got) {
+		got = raw_call(SYS_pread64, copy->fd, copy->base + from, to - from, from);
 		if (got <= 0)
 			return -EIO;
 	}
@@ -102,7 +112,7 @@ static int read_piece(const struct copy *copy, off_t from, off_t to)
 static int work(void *arg)
 {
 	struct copy *copy = arg;
-	off_t from, to;
+	size_t from, to;
 	int ret;
 
 	while (!(ret = take(copy, &from, &to))) {
@@ -132,15 +142,23 @@ static void wait_for_helper(struct copy *copy)
 		raw_call(SYS_futex, &copy->tid, FUTEX_WAIT, tid, NULL);
 }
 
-int copy_file(int fd, uintptr_t base, off_t from, off_t end)
+static size_t count_bytes(copy_parts next_part)
 {
-	struct copy copy = { .fd = fd, .base = base, .next = from, .end = end };
-	struct stat st = { 0 };
+	size_t from = 0, to, bytes = 0;
+
+	for (; next_part(&from, &to); from = to)
+		bytes += to - from;
+	return bytes;
+}
+
+int copy_file(int fd, uintptr_t base, copy_parts next_part)
+{
+	struct copy copy = { .fd = fd, .base = base, .next_part = next_part };
 	char *stack = MAP_FAILED;
 	bool helped = false;
 	int saved = errno;
 
-	if (end - from > ALONE && !fstat(fd, &st) && (off_t)st.st_blocks * 512 > ALONE)
+	if (count_bytes(next_part) > ALONE)
 		stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack != MAP_FAILED)
 		helped = start_helper(&copy, stack);

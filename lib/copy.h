@@ -7,14 +7,18 @@
 #ifndef AGNOCAST_COPY_H
 #define AGNOCAST_COPY_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+/* The first part at or after *@from: [*from, *to), not empty. False: none, nothing changed. */
+typedef bool (*copy_parts)(size_t *from, size_t *to);
 
 /*
- * Copy [from, end) of @fd to @base + from on, which is private, writable and
+ * Copy these parts of @fd to @base + from on, which are private, writable and
  * zero. Holes are passed over. Much is copied by two threads, the second of
  * which is gone on return. -errno: the copy is not whole.
  */
-int copy_file(int fd, uintptr_t base, off_t from, off_t end);
+int copy_file(int fd, uintptr_t base, copy_parts next_part);
 
 #endif /* AGNOCAST_COPY_H */

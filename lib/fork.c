@@ -34,7 +34,7 @@
 #include "start.h"
 #include "window.h"
 
-#define NO_PIPE_TRIES	500	/* 10 ms each: then the child is taken for dead */
+#define NO_PIPE_TRIES	6000	/* 10 ms each: then the child is taken for dead */
 #define NO_HEAP		"agnocast: no memory for the heap of a forked child: it is killed\n"
 
 /* libc's list of all FILEs; exported, if not in a header. */
@@ -57,7 +57,9 @@ static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
 /* One fork at a time: fork_lock, from prepare until parent() or child() ends. */
 static struct {
 	bool		member;		/* the child needs a copy */
+	bool		area;		/* there is one, perhaps a child's own */
 	sigset_t	signals;	/* as the caller had them */
+	int		saved_errno;
 	int		done[2];	/* pipe: the child writes a byte, or dies */
 	uint32_t	*word;		/* instead of the pipe, shared memory */
 	struct _IO_FILE_plus *files;
@@ -98,6 +100,12 @@ static void close_signal(void)
 		munmap(now.word, 4096);
 }
 
+/* Was no child made? fork() leaves errno alone otherwise, which was 0. */
+static bool fork_failed(void)
+{
+	return errno == EAGAIN || errno == ENOMEM;
+}
+
 static void wait_for_child(void)
 {
 	const struct timespec step = { .tv_nsec = 10000000 };
@@ -108,7 +116,7 @@ static void wait_for_child(void)
 		while (raw_read(now.done[0], &byte, 1) == -EINTR)
 			;
 	}
-	for (int i = 0; now.word && i < NO_PIPE_TRIES; i++) {
+	for (int i = 0; now.word && !fork_failed() && i < NO_PIPE_TRIES; i++) {
 		if (__atomic_load_n(now.word, __ATOMIC_ACQUIRE))
 			break;
 		raw_call(SYS_futex, now.word, FUTEX_WAIT, 0, &step);
@@ -152,6 +160,7 @@ static void reset_files(void)
 
 static void prepare(void)
 {
+	int saved = errno;
 	sigset_t old;
 
 	start_settle();
@@ -160,13 +169,15 @@ static void prepare(void)
 	block_signals(&old);
 	now.signals = old;
 	now.member = start_is_member();
+	now.area = own_area.header;
 	if (now.member)
 		hide_files();
 	heap_fork_prepare();
+	if (now.area)
+		area_fork_prepare();
 	if (now.member) {
 		open_signal();
 		window_fork_prepare();
-		area_fork_prepare();
 		/*
 		 * On a stack that lies in the heap, the child would run on its
 		 * parent's until it has its own: then it has to crash.
@@ -174,16 +185,21 @@ static void prepare(void)
 		if (!area_owns_heap(__builtin_frame_address(0), 1))
 			area_fork_share();
 	}
+	now.saved_errno = saved;
+	errno = 0;
 }
 
 static void parent(void)
 {
 	sigset_t old = now.signals;
+	int saved = now.saved_errno;
 
 	if (now.member) {
-		area_fork_parent();
+		area_fork_unshare();
 		window_fork_parent();
 	}
+	if (now.area)
+		area_fork_release();
 	heap_fork_parent();
 	if (now.member) {
 		wait_for_child();
@@ -193,21 +209,23 @@ static void parent(void)
 	pthread_mutex_unlock(&fork_lock);
 	restore_signals(&old);
 	start_run_hook(HOOK_PARENT);
+	errno = saved;		/* where fork() failed, libc sets it once more */
 }
 
 static void child(void)
 {
 	sigset_t old = now.signals;
+	int saved = now.saved_errno;
 
+	if (now.member && now.done[0] >= 0) {
+		raw_close(now.done[0]);
+		now.done[0] = -1;
+	}
+	if (now.area && area_fork_child()) {
+		raw_write(STDERR_FILENO, NO_HEAP, sizeof(NO_HEAP) - 1);
+		raw_call(SYS_kill, raw_call(SYS_getpid), SIGKILL);
+	}
 	if (now.member) {
-		if (now.done[0] >= 0) {
-			raw_close(now.done[0]);
-			now.done[0] = -1;
-		}
-		if (area_fork_child()) {
-			raw_write(STDERR_FILENO, NO_HEAP, sizeof(NO_HEAP) - 1);
-			raw_call(SYS_kill, raw_call(SYS_getpid), SIGKILL);
-		}
 		window_fork_child();
 		tell_parent();
 		reset_files();
@@ -219,6 +237,7 @@ static void child(void)
 	restore_signals(&old);
 	if (now.member)
 		start_run_hook(HOOK_CHILD);
+	errno = saved;
 }
 
 void fork_register(void)

@@ -348,8 +348,6 @@ EXPORT int malloc_trim(size_t pad)
 		libc = LIBC(malloc_trim);
 		return libc ? libc(pad) : 0;
 	}
-	if (start_state == START_CHILD)
-		return 0;
 	before = own_area.header->heap_committed;
 	aj_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
 	aj_mallctl("arena." AJ_ALL_ARENAS ".purge", NULL, NULL, NULL, 0);

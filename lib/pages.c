@@ -36,6 +36,7 @@
 #define AHEAD_MAX	(16 * MIB)
 #define FRONTS		4		/* places where the heap grows, one for each busy arena */
 #define IDLE_NS		2000000000	/* without growth: then spare pages go back */
+#define RUNS_MAX	1000		/* mappings of a forked child's heap; the kernel allows for 65,530 */
 
 static pthread_mutex_t pages_lock;
 
@@ -60,7 +61,6 @@ static struct {
 	uint64_t	grown_ns;	/* time of the latest growth */
 	bool		kicked;
 	bool		populate;	/* mlockall() wants it */
-	bool		private;	/* a forked child's copy: no file */
 	void		(*kick)(void);
 } pages;
 
@@ -339,8 +339,6 @@ int pages_commit(void *p, size_t len)
 	bool grew, kick = false;
 	int ret = 0;
 
-	if (pages.private)
-		return 0;
 	pthread_mutex_lock(&pages_lock);
 	pages.callers++;
 	grew = find(pages.committed, false, first, end) < end;
@@ -366,8 +364,6 @@ int pages_decommit(void *p, size_t len)
 	size_t first = ((uintptr_t)p - pages.base) / pages.page;
 	size_t end = first + len / pages.page, kept = first;
 
-	if (pages.private)
-		return -EOPNOTSUPP;
 	pthread_mutex_lock(&pages_lock);
 	if (end > pages.promised) {
 		if (first < pages.promised) {
@@ -592,7 +588,7 @@ void pages_fork_prepare(void)
 	pthread_mutex_lock(&pages_lock);
 }
 
-void pages_fork_parent(void)
+void pages_fork_release(void)
 {
 	pthread_mutex_unlock(&pages_lock);
 }
@@ -600,7 +596,40 @@ void pages_fork_parent(void)
 void pages_fork_child(void)
 {
 	pi_mutex_init(&pages_lock);
-	pages.private = true;
+}
+
+static size_t count_runs(void)
+{
+	size_t runs = 0, from = 0, to;
+
+	for (; pages_next_run(&from, &to); from = to)
+		runs++;
+	return runs;
+}
+
+/* Holes of up to @gap pages between two runs count as committed. */
+static void close_gaps(size_t gap)
+{
+	size_t hole = find(pages.committed, true, 0, pages.top), end;
+
+	while (hole < pages.top) {
+		hole = find(pages.committed, false, hole, pages.top);
+		end = find(pages.committed, true, hole, pages.top);
+		if (end < pages.top && end - hole <= gap)
+			set(pages.committed, true, hole, end);
+		hole = end;
+	}
+}
+
+void pages_keep_used(void)
+{
+	pages.promised = 0;
+	pages.callers = 0;
 	pages.populate = false;
 	pages.kick = NULL;
+	memset(pages.front, 0, sizeof(pages.front));
+	memcpy(pages.committed, pages.used, (pages.top + 63) / 64 * sizeof(uint64_t));
+	for (size_t gap = 1; count_runs() > RUNS_MAX; gap *= 2)
+		close_gaps(gap);
+	pages.count = pages.top - count_holes(0, pages.top);
 }

@@ -77,9 +77,14 @@ bool pages_next_run(size_t *from, size_t *to);
 /* Calls @each with the bounds of every such run, until it returns an error. */
 int pages_each_run(int (*each)(size_t from, size_t to));
 
-/* fork: nothing changes in between. The child's heap is private memory. */
+/*
+ * fork: nothing changes between prepare and release. In a child with a private
+ * copy pages_keep_used() comes first: committed is from then on what its parent
+ * used, and a few pages between where that would be too many runs.
+ */
 void pages_fork_prepare(void);
-void pages_fork_parent(void);
+void pages_fork_release(void);
 void pages_fork_child(void);
+void pages_keep_used(void);
 
 #endif /* AGNOCAST_PAGES_H */

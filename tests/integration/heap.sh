@@ -419,6 +419,7 @@ locked
 if [ -n "${AGNOCAST_VM:-}" ]; then
 	# What has to do with the registry, at an emulated machine's pace.
 	HEAP_TEST_SCALE=${HEAP_TEST_SCALE:-10} program heap_fork
+	program heap_fork failing
 	same ls ls -la /usr/bin
 	skip heap_at_large "the kernel has no part in it; see the native run"
 else
@@ -431,6 +432,7 @@ else
 	program heap_threads
 	program heap_spawn
 	program heap_fork
+	program heap_fork failing
 	prepare_compatibility
 	compatibility
 fi

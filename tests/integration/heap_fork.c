@@ -4,17 +4,21 @@
  *
  * The parent compares its bytes before and after; the child reads and writes
  * all it could before. With other threads, the child uses only what the
- * forking thread knows, as POSIX has it.
+ * forking thread knows, as POSIX has it. Argument "failing": no child is made.
  */
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "heap_test.h"
 
@@ -319,43 +323,163 @@ static void daemonize(void)
 	judge("parent_of_a_daemon", pid);
 }
 
-/* The child's addresses are private, and count whether they hold memory or not. */
-static bool addresses_count(void)
+/* The sum of what lines of that name say in a file of /proc/self, in KiB. */
+static size_t proc_kib(const char *file, const char *name)
 {
-	FILE *f = fopen("/proc/sys/vm/overcommit_memory", "r");
-	int policy = f ? fgetc(f) : 0;
+	char line[512];
+	size_t kib = 0, len = strlen(name);
+	FILE *f = fopen(file, "r");
 
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, len))
+			kib += strtoul(line + len, NULL, 10);
 	if (f)
 		fclose(f);
-	return policy == '2';
+	return kib;
 }
 
-/* What was given back is no memory of the child's either. */
+/* Bytes of this process's private memory in the area that may be written: what may count. */
+static size_t opened(void)
+{
+	unsigned long from, to;
+	char line[512], mode[8];
+	size_t bytes = 0;
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 && from >= area.from &&
+		    to <= area.to && !strcmp(mode, "rw-p"))
+			bytes += to - from;
+	if (f)
+		fclose(f);
+	return bytes;
+}
+
+/* What was given back is no memory of the child's either, nor is it promised to it. */
 static void holes(void)
 {
-	size_t size = (size_t)256 << 20, kib = 0;
-	char *p, line[200];
-	FILE *f;
+	size_t size = (size_t)256 << 20;
+	char *p = malloc(size);
 	pid_t pid;
 
-	if (addresses_count()) {
-		printf("skip holes_are_not_copied: under vm.overcommit_memory=2 they count\n");
-		fflush(stdout);
-		return;
-	}
-	p = malloc(size);
 	memset(p, 1, size);
 	free(p);
 	malloc_trim(0);
 	pid = fork();
 	if (!pid) {
-		f = fopen("/proc/self/status", "r");
-		while (f && fgets(line, sizeof(line), f))
-			if (!strncmp(line, "RssAnon:", 8))
-				kib = strtoul(line + 8, NULL, 10);
-		_exit(!kib || kib > size / 1024 / 2);
+		size_t kib = proc_kib("/proc/self/status", "RssAnon:");
+
+		_exit(!kib || kib > size / 1024 / 2 ? 1 : opened() > size / 2 ? 2 : 0);
 	}
 	judge("holes_are_not_copied", pid);
+}
+
+/* As many mappings would be too many. */
+static void many_holes(void)
+{
+	enum { PAGES = 6000 };
+	static char *pages[PAGES];
+	size_t size = 16 << 10;		/* a run of its own, whatever lies beside it */
+	int bad = 0;
+	pid_t pid;
+
+	for (int i = 0; i < PAGES; i++) {
+		pages[i] = malloc(size);
+		*pages[i] = (char)i;
+	}
+	for (int i = 0; i < PAGES; i += 2)
+		free(pages[i]);
+	malloc_trim(0);
+	pid = fork();
+	if (!pid) {
+		for (int i = 1; i < PAGES; i += 2)
+			bad += *pages[i] != (char)i;
+		for (int i = 0; i < PAGES && !bad; i += 2) {
+			pages[i] = malloc(size);
+			if (!pages[i])
+				_exit(2);
+			memset(pages[i], i, size);
+		}
+		_exit(bad ? 1 : ravage());
+	}
+	for (int i = 1; i < PAGES; i += 2)
+		bad += *pages[i] != (char)i;
+	check("parent_keeps_what_lies_between_holes", !bad, "%d bad", bad);
+	judge("child_has_what_lies_between_holes", pid);
+	for (int i = 1; i < PAGES; i += 2)
+		free(pages[i]);
+}
+
+/* The child's memory is its own to give back. */
+static void child_trims(void)
+{
+	size_t size = (size_t)64 << 20, before, after;
+	pid_t pid = fork();
+
+	if (!pid) {
+		char *p = malloc(size);
+
+		memset(p, 1, size);
+		before = proc_kib("/proc/self/status", "RssAnon:");
+		free(p);
+		if (malloc_trim(0) != 1)
+			_exit(1);
+		after = proc_kib("/proc/self/status", "RssAnon:");
+		if (after + (60 << 10) > before)
+			_exit(2);
+		p = calloc(1, size);
+		for (size_t i = 0; i < size; i++)
+			if (p[i])
+				_exit(3);
+		_exit(ravage());
+	}
+	judge("child_trims", pid);
+}
+
+/* Large enough that its memory is opened and closed each time. */
+static void *trimming(void *arg)
+{
+	atomic_bool *done = arg;
+
+	while (!*done) {
+		char *p = malloc(1 << 20);
+
+		memset(p, 1, 1 << 20);
+		free(p);
+		malloc_trim(0);
+	}
+	return arg;
+}
+
+/* A child that has threads of its own, and forks. */
+static void nested_among_threads(void)
+{
+	static atomic_bool done;
+	pid_t pid = fork();
+
+	if (!pid) {
+		pthread_t threads[2];
+		int bad = 0;
+
+		alarm(60);
+		for (int i = 0; i < 2; i++)
+			pthread_create(&threads[i], NULL, trimming, &done);
+		for (int i = 0; i < scaled(50); i++) {
+			pid_t inner = fork();
+
+			if (!inner) {
+				alarm(20);
+				free(malloc(3 << 20));
+				_exit(malloc_trim(0) < 0);
+			}
+			bad += wait_status(inner) != 0;
+		}
+		done = true;
+		for (int i = 0; i < 2; i++)
+			pthread_join(threads[i], NULL);
+		_exit(bad ? 1 : ravage());
+	}
+	judge("grandchildren_of_a_child_with_threads", pid);
 }
 
 static atomic_bool stop;
@@ -474,13 +598,98 @@ static void in_a_storm_of_signals(void)
 	      "%d children bad, %d blocks changed, %d signals", bad, changed(), signals);
 }
 
-int main(void)
+/* From now on the kernel has no memory for children. */
+static bool forbid_children(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef SYS_fork
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fork, 2, 0),
+#else
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+#endif
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* Is the area again what no child inherits? */
+static bool is_not_inherited(void)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool here = false, not_copied = false;
+	unsigned long from, to;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = from == area.from;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			not_copied = strstr(line, " dc");
+	}
+	fclose(f);
+	return not_copied;
+}
+
+static void no_child(const char *name)
+{
+	struct timespec before, after;
+	pid_t pid;
+	int err;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	errno = 0;
+	pid = fork();
+	err = errno;
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	if (!pid)
+		_exit(1);
+	check(name, pid < 0 && err == ENOMEM && after.tv_sec - before.tv_sec < 4 && !changed(),
+	      "pid %d, %s, %ld s, %d blocks changed", pid, strerror(err),
+	      (long)(after.tv_sec - before.tv_sec), changed());
+}
+
+/* fork() that fails has changed nothing. */
+static void failing(void)
+{
+	struct rlimit old, limit;
+	atomic_bool done = false;
+	pthread_t thread;
+	int parents;
+
+	pthread_create(&thread, NULL, trimming, &done);
+	if (!check("forbids_children", forbid_children(), "%s", strerror(errno)))
+		return;
+	no_child("fork_fails");
+	getrlimit(RLIMIT_NOFILE, &old);
+	limit = (struct rlimit){ 3, old.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &limit);
+	no_child("fork_fails_at_the_descriptor_limit");
+	setrlimit(RLIMIT_NOFILE, &old);
+	check("the_area_is_not_inherited_then", is_not_inherited(), "it is");
+	check("is_a_member_then", api_status() == 0, "%s", api_reason());
+	done = true;
+	pthread_join(thread, NULL);
+	parents = ravage();
+	check("uses_its_heap_then", !parents, "%d", parents);
+}
+
+int main(int argc, char **argv)
 {
 	alarm(180);	/* a lock that was lost at a fork is a failure, not a hang */
 	fill();
 	find_area();
 	if (!area.from)
 		return !check("has_an_area", false, "%s", api_reason());
+	if (argc > 1 && !strcmp(argv[1], "failing")) {
+		failing();
+		return failures != 0;
+	}
 	simple();
 	nested();
 	child_status();
@@ -490,10 +699,13 @@ int main(void)
 	storm();
 	daemonize();
 	holes();
+	many_holes();
+	child_trims();
 	raw_clone();
 	on_a_stack_in_the_heap();
 	in_a_storm_of_signals();
 	among_threads();
+	nested_among_threads();
 	at_the_descriptor_limit();
 	without_descriptors();
 	without_file();
