@@ -29,7 +29,8 @@ static_assert(sizeof(struct agnocast_new_shm) == 72);
 static_assert(sizeof(struct agnocast_fd) == 24);
 static_assert(sizeof(struct agnocast_peer) == 80);
 static_assert(sizeof(struct agnocast_endpoint_add) == 384);
-static_assert(sizeof(struct agnocast_map_report) == 72);
+static_assert(sizeof(struct agnocast_map_report) == 80);
+static_assert(sizeof(struct agnocast_acknowledge) == 8);
 static_assert(sizeof(struct agnocast_bell) == 24);
 static_assert(sizeof(struct agnocast_sleeper) == 16);
 static_assert(sizeof(struct agnocast_wake) == 24);
@@ -37,7 +38,7 @@ static_assert(sizeof(struct agnocast_list) == 48);
 static_assert(sizeof(struct agnocast_session_info) == 104);
 static_assert(sizeof(struct agnocast_topic_info) == 280);
 static_assert(sizeof(struct agnocast_endpoint_info) == 120);
-static_assert(sizeof(struct agnocast_mapping_info) == 64);
+static_assert(sizeof(struct agnocast_mapping_info) == 72);
 static_assert(sizeof(struct agnocast_roster_entry) == 64);
 
 static int ioc_version(void __user *argp)
@@ -217,6 +218,15 @@ static int ioc_map_report(struct agk_session *session, void __user *argp)
 	return copy_to_user(argp, &args, sizeof(args)) ? -EFAULT : 0;
 }
 
+static int ioc_acknowledge(struct agk_session *session, void __user *argp)
+{
+	struct agnocast_acknowledge args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return agk_mapping_acknowledge(session, args.reader);
+}
+
 static int ioc_cleaned(struct agk_session *session, void __user *argp)
 {
 	struct agnocast_cleaned args;
@@ -320,6 +330,8 @@ static long session_ioctl(struct agk_session *session, unsigned int cmd,
 		return ioc_remove(session, AGNOCAST_SUBSCRIPTION, argp);
 	case AGNOCAST_MAP_REPORT_CMD:
 		return ioc_map_report(session, argp);
+	case AGNOCAST_ACKNOWLEDGE_CMD:
+		return ioc_acknowledge(session, argp);
 	case AGNOCAST_CLEANED_CMD:
 		return ioc_cleaned(session, argp);
 	case AGNOCAST_BELL_CMD:

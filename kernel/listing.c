@@ -67,6 +67,8 @@ static void put_mapping(struct agnocast_mapping_info *to,
 	to->parts = mapping->parts;
 	to->error = mapping->error;
 	to->owner_alive = !!mapping->owner;
+	to->blind = mapping->blind;
+	to->acknowledged = mapping->acknowledged;
 }
 
 static void put_stale(struct agnocast_stale_info *to, const struct agk_stale *stale)

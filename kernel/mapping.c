@@ -39,30 +39,43 @@ static struct agk_mapping *mapping_find(struct agk_session *reader, u64 owner)
 	return NULL;
 }
 
-/* Peers see in the roster that a reader cannot reach this area. */
-static void refused_changed(struct agk_session *owner, int by)
+/* The owner's roster entries say how many are blind to it. */
+static void set_blind(struct agk_mapping *mapping, bool blind)
 {
+	struct agk_session *owner = mapping->owner;
 	struct agk_endpoint *endpoint;
 
-	lockdep_assert_held(&owner->world->lock);
-	owner->refused += by;
+	lockdep_assert_held(&mapping->reader->world->lock);
+	if (mapping->blind == blind)
+		return;
+	mapping->blind = blind;
+	mapping->acknowledged = false;
+	if (!owner)
+		return;
+	owner->blind += blind ? 1 : -1;
 	list_for_each_entry(endpoint, &owner->endpoints, of_session)
 		agk_topic_publish(endpoint->topic);
 }
 
 static void mapping_set(struct agk_mapping *mapping, u32 state, u32 parts, u32 error)
 {
-	bool was = mapping->state == AGNOCAST_REFUSED;
-	bool is = state == AGNOCAST_REFUSED;
-
 	lockdep_assert_held(&mapping->reader->world->lock);
 	mapping->state = state;
 	mapping->parts = parts;
 	mapping->error = error;
 	trace_agnocast_map(mapping->owner_id, mapping->reader->id,
 			   mapping->reader->who.pid, state, parts, error);
-	if (mapping->owner && was != is)
-		refused_changed(mapping->owner, is ? 1 : -1);
+	if (state == AGNOCAST_MAPPED)
+		mapping->mapped = parts;
+	else if (state == AGNOCAST_UNMAPPED)
+		mapping->mapped = 0;
+	/*
+	 * An attempt changes nothing: what the owner has acknowledged stands until
+	 * the reader says that it sees.
+	 */
+	if (state != AGNOCAST_WILL_MAP)
+		set_blind(mapping, state == AGNOCAST_REFUSED &&
+				   !(mapping->mapped & AGNOCAST_MAP_CONTROL));
 }
 
 static void mapping_drop(struct agk_mapping *mapping)
@@ -105,6 +118,8 @@ static void fill_report(const struct agk_mapping *mapping,
 	report->pid = mapping->owner_pid;
 	report->base = agk_window_base(window, mapping->slot);
 	report->size = window->params.area_size;
+	report->acknowledged = mapping->acknowledged;
+	report->pad = 0;
 	agk_shm_name(report->shm_name, mapping->owner_pid);
 }
 
@@ -135,11 +150,14 @@ static int outcome(struct agk_session *reader, struct agnocast_map_report *repor
 	lockdep_assert_held(&reader->world->lock);
 	if (!mapping)
 		return -ENOENT;
-	fill_report(mapping, report);
-	if (report->state == AGNOCAST_UNMAPPED)
+	if (report->state == AGNOCAST_UNMAPPED) {
+		fill_report(mapping, report);
+		report->acknowledged = 0;
 		mapping_drop(mapping);
-	else
-		mapping_set(mapping, report->state, report->parts, report->error);
+		return 0;
+	}
+	mapping_set(mapping, report->state, report->parts, report->error);
+	fill_report(mapping, report);
 	return 0;
 }
 
@@ -166,6 +184,27 @@ int agk_mapping_report(struct agk_session *session,
 		ret = outcome(session, report);
 	mutex_unlock(&world->lock);
 	kfree(fresh);
+	return ret;
+}
+
+int agk_mapping_acknowledge(struct agk_session *session, u64 reader)
+{
+	struct agk_world *world = session->world;
+	struct agk_mapping *mapping;
+	int ret = -ENOENT;
+
+	mutex_lock(&world->lock);
+	if (session->ended)
+		ret = -ENOTCONN;
+	list_for_each_entry(mapping, &session->mapped_by, of_owner) {
+		if (ret != -ENOENT)
+			break;
+		if (mapping->reader->id != reader || !mapping->blind)
+			continue;
+		mapping->acknowledged = true;
+		ret = 0;
+	}
+	mutex_unlock(&world->lock);
 	return ret;
 }
 

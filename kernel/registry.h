@@ -78,7 +78,7 @@ struct agk_session {
 	struct agk_who who;
 	u32	slot;
 	u32	endpoints_count;
-	u32	refused;		/* readers that could not map this area */
+	u32	blind;			/* readers that cannot map our control part */
 	struct agk_stale *stale;	/* got in advance: an end can't fail */
 	void	*bell[AGNOCAST_BELLS_MAX];	/* the home's, who frees them after the end */
 	struct list_head link, by_id, by_key;
@@ -119,6 +119,9 @@ struct agk_mapping {
 	u32	owner_pid;
 	u32	slot;			/* pinned */
 	u32	state, parts, error;
+	u32	mapped;			/* parts, whatever became of later attempts */
+	bool	blind;			/* refused, and the control part is not mapped */
+	bool	acknowledged;		/* and the owner has taken note */
 	struct list_head link, of_reader, of_owner;
 };
 
@@ -172,6 +175,8 @@ int agk_endpoint_remove(struct agk_session *session, u32 kind, u64 generation);
 /* mapping.c: fills the out members of @report. */
 int agk_mapping_report(struct agk_session *session,
 		       struct agnocast_map_report *report);
+/* The owner's word that it holds nothing of a blind @reader's. */
+int agk_mapping_acknowledge(struct agk_session *session, u64 reader);
 
 /* bell.c: gives back the one that was there before, or NULL. */
 int agk_bell_set(struct agk_session *session, u32 which, void *bell, void **old);
@@ -207,6 +212,7 @@ static inline bool agk_command_is_known(u32 cmd)
 	case AGNOCAST_CLEANED_CMD:
 	case AGNOCAST_BELL_CMD:
 	case AGNOCAST_OPEN_BELL_CMD:
+	case AGNOCAST_ACKNOWLEDGE_CMD:
 	case AGNOCAST_WAKE_CMD:
 	case AGNOCAST_LIST_CMD:
 		return true;

@@ -137,7 +137,7 @@ void agk_topic_publish(struct agk_topic *topic)
 			.depth = endpoint->depth,
 			.pid = session->who.pid,
 			.slot = session->slot,
-			.refused = session->refused,
+			.blind = session->blind,
 		};
 
 		agk_roster_put(topic->roster, n++, &entry);

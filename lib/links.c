@@ -3,7 +3,9 @@
  * links.c - a publisher's subscriptions: who they are, waking them
  *
  * The roster says who they are; what they hold and whether they sleep is in
- * their blocks, as soon as the library's thread has mapped those.
+ * their blocks, as soon as the library's thread has mapped those. Until then
+ * they may hold anything, and are woken always; unless they cannot be mapped,
+ * and know it: then they take nothing.
  */
 
 #include <limits.h>
@@ -34,6 +36,18 @@ static void count_unmapped(struct agnocast_publisher *pub)
 	pub->unmapped = 0;
 	for (uint32_t i = 0; i < pub->links_count; i++)
 		pub->unmapped += !pub->links[i].sub;
+}
+
+uint32_t links_unreached(const struct agnocast_publisher *pub)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; pub->unmapped && i < pub->links_count; i++) {
+		const struct link *link = &pub->links[i];
+
+		n += !link->sub && !(link->peer && peer_has_acknowledged(link->peer));
+	}
+	return n;
 }
 
 /* Takes over what is still listed; what is not loses its reference. */
@@ -200,21 +214,23 @@ static void ring_newcomer(struct agnocast_publisher *pub, const struct link *lin
 /* The lock is not held: mapping takes its time, and publish must not wait. */
 static void map_link(struct agnocast_publisher *pub, const struct link *wanted)
 {
-	int err;
-	struct peer *peer = peer_get(wanted->session, AGNOCAST_MAP_CONTROL, &err);
-	const struct agnocast_sub *sub;
+	const struct agnocast_sub *sub = NULL;
+	struct peer *peer = peer_hold(wanted->session);
 	struct link *link;
 
 	if (!peer)
 		return;
-	sub = peer_control(peer, wanted->block, sizeof(*sub));
+	if (!peer_want(peer, AGNOCAST_MAP_CONTROL))
+		sub = peer_control(peer, wanted->block, sizeof(*sub));
 	pthread_mutex_lock(&pub->lock);
 	link = link_find(pub, wanted->generation);
-	if (link && !link->peer && sub) {
+	if (link && !link->peer) {
+		/* Kept where it cannot be mapped, too: it may acknowledge that. */
 		link->peer = peer;
-		link->sub = sub;
 		peer = NULL;
 	}
+	if (link && sub)
+		link->sub = sub;
 	count_unmapped(pub);
 	if (link)
 		ring_newcomer(pub, link);
@@ -249,7 +265,7 @@ void links_map(struct agnocast_publisher *pub)
 
 void links_wake(struct agnocast_publisher *pub, bool all)
 {
-	bool wanted = all || pub->unmapped;
+	bool wanted = all || links_unreached(pub);
 	uint32_t bells = 0;
 
 	for (uint32_t i = 0; i < pub->links_count; i++) {
@@ -294,11 +310,15 @@ bool links_are_drained(struct agnocast_publisher *pub)
 	uint64_t head = atomic_load_explicit(&pub->ring->head, memory_order_relaxed);
 	bool grace = clock_ns() - pub->withdrawn_ns < ATTACH_GRACE_NS;
 
-	if (pub->unmapped)
+	if (links_unreached(pub))
 		return !grace;
 	for (uint32_t i = 0; i < pub->links_count; i++) {
 		const struct agnocast_sub *sub = pub->links[i].sub;
-		uint64_t next = cursor_of(sub, pub->generation);
+		uint64_t next;
+
+		if (!sub)
+			continue;
+		next = cursor_of(sub, pub->generation);
 
 		if (next ? next < head : grace)
 			return false;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "blind.h"
 #include "clock.h"
 #include "heap.h"
 #include "log.h"
@@ -126,6 +127,14 @@ static void rejoin(void)
 	pthread_mutex_unlock(&self.lock);
 }
 
+static bool reads(uint64_t session)
+{
+	for (struct agnocast_subscription *sub = self.subscriptions; sub; sub = sub->next)
+		if (subscription_reads(sub, session))
+			return true;
+	return false;
+}
+
 /* One round over everything. Returns whether something is unfinished. */
 static bool housekeeping(void)
 {
@@ -137,6 +146,7 @@ static bool housekeeping(void)
 	pthread_mutex_lock(&self.lock);
 	for (sub = self.subscriptions; sub; sub = sub->next)
 		busy |= subscription_refresh(sub, NULL);
+	busy |= blind_acknowledge(reads) > 0;
 	for (pub = self.publishers; pub; pub = next) {
 		next = pub->next;
 		busy |= publisher_refresh(pub);
@@ -315,16 +325,21 @@ int participant_name(struct agnocast_endpoint_add *add, const char *topic,
 	return 0;
 }
 
-static void tell_peers(const struct agnocast_peer *peers, uint32_t count)
+void participant_tell(uint32_t pid)
 {
 	struct queue_note note = {
 		.session = own_area.session, .address = own_area.base,
 		.size = own_area.size, .pid = own_area.pid,
 	};
 
+	queue_notify(pid, &note);
+}
+
+static void tell_peers(const struct agnocast_peer *peers, uint32_t count)
+{
 	for (uint32_t i = 0; i < count; i++)
 		if (peers[i].session != own_area.session)
-			queue_notify(peers[i].pid, &note);
+			participant_tell(peers[i].pid);
 }
 
 int participant_register(unsigned int cmd, struct agnocast_endpoint_add *add)

@@ -35,6 +35,9 @@ void participant_unlock(void);
 /* Asks the thread to look at everything soon. Safe on the message path and in malloc. */
 void participant_kick(void);
 
+/* A hint to another process that the registry has news for it. */
+void participant_tell(uint32_t pid);
+
 /* The participant lock is held. */
 void participant_add_publisher(struct agnocast_publisher *pub);
 void participant_add_subscription(struct agnocast_subscription *sub);

@@ -178,6 +178,22 @@ static bool place_is_taken(const struct peer *peer, uintptr_t base)
 	return false;
 }
 
+/* Tells the registry, and hears whether the owner knows. peers_lock is held. */
+static void refuse(struct peer *peer, uint32_t parts, int err)
+{
+	struct agnocast_map_report answer;
+	bool news = !peer->refused;
+
+	peer->refused = 0;
+	if (report(peer->session, AGNOCAST_REFUSED, parts, -err, &answer))
+		return;
+	peer->refused = parts;
+	/* Release: pairs with peer_has_acknowledged(). */
+	atomic_store_explicit(&peer->acknowledged, answer.acknowledged, memory_order_release);
+	if (news)
+		participant_tell(answer.pid);
+}
+
 /* peers_lock is held. */
 static int peer_map(struct peer *peer, uint32_t parts)
 {
@@ -185,6 +201,15 @@ static int peer_map(struct peer *peer, uint32_t parts)
 	int ret;
 
 	parts |= peer->parts | AGNOCAST_MAP_CONTROL;
+	/*
+	 * It takes our messages again as soon as the registry hears that we see what
+	 * it holds, perhaps before our publishers do. The fence pairs with the one
+	 * between a message's retirement and a publisher's look at the flag: either
+	 * that look finds it cleared, or the message was retired before, and then
+	 * whoever claims it after our report sees the tail beyond it.
+	 */
+	atomic_store_explicit(&peer->acknowledged, false, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
 	ret = report(peer->session, AGNOCAST_WILL_MAP, parts, 0, &owner);
 	if (ret)
 		return ret;
@@ -198,13 +223,16 @@ static int peer_map(struct peer *peer, uint32_t parts)
 		atomic_fetch_add_explicit(&own_area.header->map_failures, 1,
 					  memory_order_relaxed);
 		/* What was mapped before is still there, and still announced. */
-		report(peer->session, AGNOCAST_REFUSED, parts, -ret, NULL);
+		refuse(peer, parts, ret);
 		return ret;
 	}
 	peer->base = owner.base;
 	peer->pid = owner.pid;
 	peer->parts = parts;
 	report(peer->session, AGNOCAST_MAPPED, parts, 0, NULL);
+	if (peer->refused)
+		participant_tell(peer->pid);
+	peer->refused = 0;
 	return 0;
 }
 
@@ -239,14 +267,20 @@ static struct peer *peer_add(uint64_t session)
 	return peer;
 }
 
-/* A peer that cannot be mapped is tried again now and then, not all the time. */
+/*
+ * A peer that cannot be mapped is tried again now and then, not all the time.
+ * In between the registry is asked whether the peer knows. peers_lock is held.
+ */
 static int peer_try(struct peer *peer, uint32_t parts)
 {
 	uint64_t now = clock_ns();
 
 	peer->asked_ns = now;
-	if (peer->error && now < peer->retry_ns)
+	if (peer->error && now < peer->retry_ns) {
+		if (peer->refused && !peer_has_acknowledged(peer))
+			refuse(peer, peer->refused, peer->error);
 		return peer->error;
+	}
 	peer->mapping = true;
 	peer->error = peer_map(peer, parts);
 	peer->mapping = false;
@@ -254,26 +288,44 @@ static int peer_try(struct peer *peer, uint32_t parts)
 	return peer->error;
 }
 
-struct peer *peer_get(uint64_t session, uint32_t parts, int *err)
+struct peer *peer_hold(uint64_t session)
 {
 	struct peer *peer;
 
-	*err = 0;
 	if (session == own_area.session)
 		return own();
 	pthread_mutex_lock(&peers_lock);
 	peer = peer_find(session);
 	if (!peer)
 		peer = peer_add(session);
-	if (!peer)
-		*err = -ENOMEM;
-	else if ((peer->parts & parts) != parts)
-		*err = peer_try(peer, parts);
-	if (*err)
-		peer = NULL;
-	else
+	if (peer)
 		peer->refs++;
 	pthread_mutex_unlock(&peers_lock);
+	return peer;
+}
+
+int peer_want(struct peer *peer, uint32_t parts)
+{
+	int ret = 0;
+
+	if (peer == &own_peer)
+		return 0;
+	pthread_mutex_lock(&peers_lock);
+	if ((peer->parts & parts) != parts)
+		ret = peer_try(peer, parts);
+	pthread_mutex_unlock(&peers_lock);
+	return ret;
+}
+
+struct peer *peer_get(uint64_t session, uint32_t parts, int *err)
+{
+	struct peer *peer = peer_hold(session);
+
+	*err = peer ? peer_want(peer, parts) : -ENOMEM;
+	if (peer && *err) {
+		peer_put(peer);
+		peer = NULL;
+	}
 	return peer;
 }
 
@@ -297,8 +349,17 @@ uint32_t peers_announce_again(void)
 void peers_forgotten(void)
 {
 	pthread_mutex_lock(&peers_lock);
-	for (struct peer *peer = peers; peer; peer = peer->next)
+	for (struct peer *peer = peers; peer; peer = peer->next) {
 		peer->unannounced = true;
+		/*
+		 * Nor of who is blind: our publishers, once they are registered there,
+		 * are read by all. As in peer_map(): before that.
+		 */
+		peer->refused = 0;
+		peer->retry_ns = 0;
+		atomic_store_explicit(&peer->acknowledged, false, memory_order_relaxed);
+	}
+	atomic_thread_fence(memory_order_seq_cst);
 	pthread_mutex_unlock(&peers_lock);
 }
 

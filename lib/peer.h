@@ -10,6 +10,7 @@
 #ifndef AGNOCAST_PEER_H
 #define AGNOCAST_PEER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <agnocast/layout.h>
@@ -24,6 +25,8 @@ struct peer {
 	bool		mapping;	/* in the middle of it: not unused */
 	bool		unannounced;	/* a new registry has not heard of it */
 	int		error;		/* why the last attempt failed; 0 */
+	uint32_t	refused;	/* parts, if the registry has heard of that; 0 */
+	_Atomic bool	acknowledged;	/* blind to it, and it holds nothing of ours */
 	uint64_t	retry_ns;	/* not before, after an error */
 	uint64_t	asked_ns;	/* when it was last wanted */
 	_Atomic int	bell[AGNOCAST_BELLS];	/* its eventfds; -1: not opened */
@@ -32,10 +35,25 @@ struct peer {
 };
 
 /*
- * A counted reference to the area of @session with at least @parts mapped, or
- * NULL and *@err. Drop it with peer_put(). The own session is a peer too.
+ * A counted reference to @session, mapped or not; NULL: no memory. Drop it with
+ * peer_put(). The own session is a peer too.
  */
+struct peer *peer_hold(uint64_t session);
+/* Maps at least @parts, or says why not: 0 or -errno. */
+int peer_want(struct peer *peer, uint32_t parts);
+/* Both: NULL and *@err if it cannot be mapped. */
 struct peer *peer_get(uint64_t session, uint32_t parts, int *err);
+
+/*
+ * Its control part is not mapped here, it knows, and neither holds nor takes
+ * messages of this process's publishers while that is so. A full fence must be
+ * between a message's retirement and this.
+ */
+static inline bool peer_has_acknowledged(const struct peer *peer)
+{
+	/* Acquire: what it held was released before it said so. */
+	return atomic_load_explicit(&peer->acknowledged, memory_order_acquire);
+}
 /* Never unmaps: may be called on the message path. */
 void peer_put(struct peer *peer);
 /* Unmaps what nobody refers to any more, and tells the registry. */

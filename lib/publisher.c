@@ -26,7 +26,8 @@ static uint32_t retire_limit(const struct agnocast_publisher *pub)
 {
 	uint32_t reached = pub->links_count - pub->unmapped;
 
-	return pub->unmapped * UNREACHED_MAX + reached * AGNOCAST_CLAIMS + RECLAIM_BATCH;
+	return links_unreached(pub) * UNREACHED_MAX + reached * AGNOCAST_CLAIMS +
+	       RECLAIM_BATCH;
 }
 
 static int refuse(struct agnocast_publisher *pub)
@@ -66,7 +67,7 @@ static int publish_locked(struct agnocast_publisher *pub, struct ring_item *item
 	atomic_thread_fence(memory_order_seq_cst);
 	moved = links_moved(pub);
 	current = !moved || links_refresh(pub);
-	if (!current || pub->unmapped)
+	if (!current || links_unreached(pub))
 		participant_kick();
 	links_wake(pub, !current);
 	if ((full || moved) && current && !*doomed)
@@ -346,7 +347,8 @@ bool publisher_refresh(struct agnocast_publisher *pub)
 	if (links_refresh(pub))
 		doomed = reclaim(pub, batch);
 	reclaim_count(pub);
-	busy = pub->withdrawn || pub->unmapped || pub->stray;
+	busy = pub->withdrawn || links_unreached(pub) || pub->stray ||
+	       doomed == RECLAIM_BATCH;
 	pthread_mutex_unlock(&pub->lock);
 	/* Not under the participant lock: the callback is the user's. */
 	if (doomed) {

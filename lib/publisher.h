@@ -22,8 +22,8 @@ struct link {
 	uint64_t generation;
 	uint64_t session;
 	uint64_t block;
-	struct peer *peer;			/* NULL: not mapped yet */
-	const struct agnocast_sub *sub;		/* in peer's area; NULL with it */
+	struct peer *peer;			/* NULL: not tried yet */
+	const struct agnocast_sub *sub;		/* in peer's area; NULL: not mapped */
 	uint64_t slept;		/* the sleep that the last publish saw */
 	uint64_t woken;		/* the sleep whose sleepers have been woken for good */
 	uint64_t armed;		/* the bell's arming that the last publish saw */
@@ -93,6 +93,11 @@ struct agnocast_publisher {
  * nothing may be reclaimed and everybody must be woken.
  */
 bool links_refresh(struct agnocast_publisher *pub);
+/*
+ * Those that are not mapped, and have not acknowledged it: they may hold any
+ * message. For a reclaim, a full fence is to be between retirement and this.
+ */
+uint32_t links_unreached(const struct agnocast_publisher *pub);
 /* Is there something to follow? */
 bool links_moved(const struct agnocast_publisher *pub);
 /* Maps those that are not mapped. The participant lock is held. */

@@ -33,7 +33,8 @@ static void collect_claims(struct agnocast_publisher *pub, struct claim_set *set
 {
 	*set = (struct claim_set){ .seq = pub->claims, .room = pub->claims_room };
 	for (uint32_t i = 0; i < pub->links_count; i++)
-		claims_collect(pub->links[i].sub, pub->generation, set);
+		if (pub->links[i].sub)	/* else it has none, and has said so */
+			claims_collect(pub->links[i].sub, pub->generation, set);
 }
 
 /* Moves up to RECLAIM_BATCH unclaimed messages into @batch. Returns how many. */
@@ -42,7 +43,7 @@ uint32_t reclaim(struct agnocast_publisher *pub, void *batch[RECLAIM_BATCH])
 	struct claim_set set;
 	uint32_t kept = 0, n = 0;
 
-	if (!pub->retired_count || pub->unmapped)
+	if (!pub->retired_count || links_unreached(pub))
 		return 0;
 	collect_claims(pub, &set);
 	for (uint32_t i = 0; i < pub->retired_count; i++) {

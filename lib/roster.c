@@ -130,6 +130,23 @@ int roster_read(const struct agnocast_roster *roster, uint64_t topic, uint32_t k
 	return -EAGAIN;
 }
 
+int roster_blind(const struct agnocast_roster *roster, uint64_t topic, uint32_t kind,
+		 uint64_t generation, uint32_t *blind)
+{
+	struct agnocast_roster_entry *entries;
+	uint32_t count, seen;
+	int ret = roster_read(roster, topic, kind, &entries, &count, &seen);
+
+	if (ret)
+		return ret;
+	*blind = 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (entries[i].generation == generation)
+			*blind = entries[i].blind;
+	free(entries);
+	return 0;
+}
+
 #define FIND_PAGE 64	/* topics asked for at once */
 
 static const struct agnocast_topic_info *named(const struct agnocast_topic_info *info,

@@ -37,6 +37,13 @@ int roster_read(const struct agnocast_roster *roster, uint64_t topic, uint32_t k
 		struct agnocast_roster_entry **entries, uint32_t *count,
 		uint32_t *generation);
 
+/*
+ * How many peers cannot map the control part of the process that has the
+ * endpoint @generation, says its entry; 0: no such entry. -EAGAIN as above.
+ */
+int roster_blind(const struct agnocast_roster *roster, uint64_t topic, uint32_t kind,
+		 uint64_t generation, uint32_t *blind);
+
 static inline uint64_t roster_topic(const struct agnocast_roster *roster)
 {
 	return __atomic_load_n(&roster->topic, __ATOMIC_RELAXED);

@@ -17,6 +17,7 @@
 
 #include "area.h"
 #include "bell.h"
+#include "blind.h"
 #include "clock.h"
 #include "descriptor.h"
 #include "log.h"
@@ -190,32 +191,102 @@ static bool wanted(const struct agnocast_subscription *sub,
 	       entry->session != own_area.session;
 }
 
-/* Attaches what is listed and new. Returns how many could not be. */
-static uint32_t attach_new(struct agnocast_subscription *sub,
-			   const struct agnocast_roster_entry *entries, uint32_t count,
-			   int *err)
+/* What became of the publishers that are listed. */
+struct attached {
+	uint32_t added;
+	uint32_t pending;	/* not open yet, or gone since the list was read */
+	uint32_t barred;	/* cannot be mapped, or cannot map us */
+	uint64_t *barred_now;	/* their generations */
+	bool	news;		/* there are some of whom the user has not heard */
+};
+
+static void bar(const struct agnocast_subscription *sub, uint64_t generation,
+		struct attached *done)
 {
-	uint32_t missing = 0, added = 0;
+	bool known = false;
 
+	for (uint32_t i = 0; i < sub->barred_count && !known; i++)
+		known = sub->barred[i] == generation;
+	done->news = done->news || !known;
+	done->barred_now[done->barred++] = generation;
+}
+
+/* The next take says so; whoever waits takes. */
+static void show_barred(struct agnocast_subscription *sub, struct attached *done)
+{
+	struct agnocast_waitset *ws = sources_lock(sub);
+
+	free(sub->barred);
+	sub->barred = done->barred_now;
+	sub->barred_count = done->barred;
+	if (done->news)
+		atomic_store_explicit(&sub->trouble, true, memory_order_relaxed);
+	sources_unlock(sub, ws);
+}
+
+/* Attaches what is listed and new; *@err (may be NULL) gets the first error. */
+static int attach_new(struct agnocast_subscription *sub,
+		      const struct agnocast_roster_entry *entries, uint32_t count,
+		      struct attached *done, int *err)
+{
+	*done = (struct attached){ .barred_now = malloc((count + 1) * sizeof(uint64_t)) };
+	if (!done->barred_now)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		int ret;
-
 		/* Only this function, under the participant lock, adds sources. */
-		if (!wanted(sub, &entries[i]) || source_find(sub, entries[i].generation))
+		const struct source *source = source_find(sub, entries[i].generation);
+		int ret = -ECONNREFUSED;
+
+		if (!wanted(sub, &entries[i]) || (source && source->cursor != SOURCE_CUT))
 			continue;
-		ret = attach(sub, &entries[i]);
-		if (!ret) {
-			added++;
-			continue;
-		}
-		missing++;
-		/* Gone since the list was read: the next list will say so. */
-		if (ret != -EAGAIN && ret != -ENOENT && err && !*err)
+		if (!source && !blind_is(entries[i].session))
+			ret = attach(sub, &entries[i]);
+		if (!ret)
+			done->added++;
+		else if (ret == -EAGAIN || ret == -ENOENT)
+			done->pending++;	/* the next list will tell */
+		else
+			bar(sub, entries[i].generation, done);
+		if (ret != -EAGAIN && ret != -ENOENT && ret != -ECONNREFUSED && err && !*err)
 			*err = ret;
 	}
-	if (added)
+	show_barred(sub, done);
+	if (done->added || done->news)
 		tell_news(sub);
-	return missing;
+	return 0;
+}
+
+/*
+ * Nothing more is taken from publishers that cannot see what is held here. What
+ * is held is released as usual; what is unread is lost.
+ */
+static void cut_blind(struct agnocast_subscription *sub)
+{
+	struct agnocast_waitset *ws = sources_lock(sub);
+
+	for (uint32_t i = 0; i < sub->sources_count; i++) {
+		struct source *source = &sub->sources[i];
+		uint64_t head;
+
+		if (source->cursor == SOURCE_CUT || !blind_is(source->peer->session))
+			continue;
+		head = atomic_load_explicit(&source->view.ring->head, memory_order_acquire);
+		if (head > source->cursor)
+			atomic_fetch_add_explicit(&sub->block->dropped, head - source->cursor,
+						  memory_order_relaxed);
+		source->gone = true;
+		/* Relaxed: the locks order it; a wait-set's look may be late. */
+		__atomic_store_n(&source->cursor, SOURCE_CUT, __ATOMIC_RELAXED);
+	}
+	sources_unlock(sub, ws);
+}
+
+bool subscription_reads(const struct agnocast_subscription *sub, uint64_t session)
+{
+	for (uint32_t i = 0; i < sub->sources_count; i++)
+		if (sub->sources[i].peer->session == session)
+			return true;
+	return false;
 }
 
 static bool is_listed(uint64_t generation, const struct agnocast_roster_entry *entries,
@@ -271,10 +342,26 @@ static uint32_t drop_drained(struct agnocast_subscription *sub)
 	return left;
 }
 
+/* Who is blind, as of now or later than @sub's roster. 0 or -errno. */
+static int look_for_blind(struct agnocast_subscription *sub)
+{
+	uint32_t blind;
+	int ret = roster_blind(sub->roster, sub->topic, AGNOCAST_SUBSCRIPTION,
+			       sub->generation, &blind);
+
+	if (!ret && (blind || blind_any()))
+		ret = blind_refresh();
+	if (!ret && blind_any())
+		cut_blind(sub);
+	return ret;
+}
+
 bool subscription_refresh(struct agnocast_subscription *sub, int *err)
 {
 	struct agnocast_roster_entry *entries;
-	uint32_t count, generation, missing, awaited = rosters_awaited();
+	uint32_t count, generation, awaited = rosters_awaited();
+	struct attached done;
+	int ret;
 
 	if (sub->roster_known && !sub->unfinished && awaited == sub->awaited_seen &&
 	    roster_generation(sub->roster) == sub->roster_seen)
@@ -282,15 +369,21 @@ bool subscription_refresh(struct agnocast_subscription *sub, int *err)
 	if (roster_read(sub->roster, sub->topic, AGNOCAST_PUBLISHER, &entries, &count,
 			&generation))
 		return true;
-	missing = attach_new(sub, entries, count, err);
-	if (!awaited)
+	ret = look_for_blind(sub);
+	if (!ret)
+		ret = attach_new(sub, entries, count, &done, err);
+	if (!ret && !awaited)
 		mark_gone(sub, entries, count);
 	free(entries);
+	if (ret)
+		return true;
 	sub->roster_seen = generation;
 	sub->awaited_seen = awaited;
 	sub->roster_known = true;
-	sub->unfinished = missing + drop_drained(sub) > 0;
-	return sub->unfinished;
+	/* The barred are tried again, but not all the time. */
+	done.pending += drop_drained(sub);
+	sub->unfinished = done.pending || done.barred;
+	return done.pending;
 }
 
 /* ---- life ---- */
@@ -376,6 +469,7 @@ static void free_all(struct agnocast_subscription *sub)
 		area_block_free(sub->block_offset, sizeof(*sub->block));
 	pthread_mutex_destroy(&sub->lock);
 	free(sub->sources);
+	free(sub->barred);
 	free(sub);
 }
 
@@ -487,6 +581,7 @@ int agnocast_subscription_stats_get(struct agnocast_subscription *sub,
 		stats->latency[i] = atomic_load(&block->latency[i]);
 	pthread_mutex_lock(&sub->lock);
 	stats->publishers = sub->sources_count;
+	stats->barred = sub->barred_count;
 	pthread_mutex_unlock(&sub->lock);
 	return 0;
 }

@@ -17,6 +17,9 @@
 #include "peer.h"
 #include "ring.h"
 
+/* The cursor of a source that is not read any more, but held: nothing comes there. */
+#define SOURCE_CUT UINT64_MAX
+
 /* A publisher of the topic, mapped. */
 struct source {
 	uint64_t generation;
@@ -46,6 +49,9 @@ struct agnocast_subscription {
 	_Atomic uint32_t news;	/* futex word: the sources changed */
 	struct source *sources;
 	uint32_t sources_count, sources_room;
+	uint64_t *barred;	/* publishers listed that cannot be read: generations */
+	uint32_t barred_count;
+	atomic_bool trouble;	/* there are some of whom the user has not heard */
 	bool	told_limit;	/* the log has heard that too many are on loan */
 	atomic_bool armed;	/* a bell was asked for, and nothing came since */
 	uint64_t armings;	/* how often */
@@ -62,6 +68,8 @@ struct agnocast_subscription {
  * something is unfinished; *@err (may be NULL) gets the first error.
  */
 bool subscription_refresh(struct agnocast_subscription *sub, int *err);
+/* Does it read, or hold, what a publisher of @session published? The same lock. */
+bool subscription_reads(const struct agnocast_subscription *sub, uint64_t session);
 /* Registers again with a new agnocastd; the participant lock is held. */
 int subscription_rejoin(struct agnocast_subscription *sub);
 

@@ -182,6 +182,11 @@ static int take_from(struct agnocast_subscription *sub, struct source *source,
 static int take_now(struct agnocast_subscription *sub, bool latest,
 		    struct agnocast_message *message)
 {
+	/* Before any message: others may come without end. */
+	if (atomic_load_explicit(&sub->trouble, memory_order_relaxed)) {
+		atomic_store_explicit(&sub->trouble, false, memory_order_relaxed);
+		return -ECONNREFUSED;
+	}
 	for (int i = 0; i < TRIES; i++) {
 		struct source *source = latest ? newest(sub) : oldest(sub);
 		int ret;

@@ -11,6 +11,8 @@ bool wait_visible(const struct agnocast_subscription *sub)
 {
 	uint64_t publish_ns;
 
+	if (atomic_load_explicit(&sub->trouble, memory_order_relaxed))
+		return true;
 	for (uint32_t i = 0; i < sub->sources_count; i++) {
 		const struct source *source = &sub->sources[i];
 

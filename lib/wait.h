@@ -32,7 +32,7 @@ static inline void wait_end(struct agnocast_subscription *sub)
 				  memory_order_relaxed);
 }
 
-/* Is there something to take? The subscription's lock is held, or its wait-set's. */
+/* Is there something to take, or to be told? The subscription's lock is held, or its wait-set's. */
 bool wait_visible(const struct agnocast_subscription *sub);
 
 /* Notes the publishers' heads, then looks: wait_visible(). The lock is held. */

@@ -123,7 +123,7 @@ struct agnocast_publisher_stats {
 	uint64_t	wakes;		/* system calls made to wake sleeping readers */
 	uint64_t	refused;	/* publishes that failed with -ENOBUFS */
 	uint32_t	subscriptions;	/* on the topic now */
-	uint32_t	unmapped;	/* of these, not reachable yet */
+	uint32_t	unmapped;	/* of these, not reachable (yet) */
 };
 
 /** struct agnocast_subscription_stats - counters since the subscription was created */
@@ -134,6 +134,8 @@ struct agnocast_subscription_stats {
 	uint64_t	sleeps;		/* times a take slept */
 	uint32_t	held;		/* messages on loan now */
 	uint32_t	publishers;	/* whose memory is mapped and read now */
+	uint32_t	barred;		/* not read: they or we cannot map the other's memory */
+	uint32_t	pad;
 	/** bucket i counts publish-to-take times of [2^i, 2^(i+1)) nanoseconds */
 	uint64_t	latency[40];
 };
@@ -264,7 +266,11 @@ AGNOCAST_API int agnocast_subscription_create(const char *topic,
  * even if its publisher dies. One thread at a time is served; others wait.
  *
  * Return: 0; -EAGAIN nothing came in time; -EINTR a signal came first;
- * -EMFILE this subscription already holds 64 messages: release one.
+ * -EMFILE this subscription already holds 64 messages: release one;
+ * -ECONNREFUSED a publisher cannot be read, because it cannot map this
+ * process's memory or this process not its (the log says why). Said once for
+ * each such publisher, at once, also to those who wait; then the others are
+ * read as before, and this one too as soon as the mapping succeeds.
  */
 AGNOCAST_API int agnocast_subscription_take(struct agnocast_subscription *sub,
 		int timeout_ms, struct agnocast_message *message);

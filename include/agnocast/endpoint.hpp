@@ -103,6 +103,8 @@ inline const char *take_remedy(int err)
 	switch (err) {
 	case -EMFILE:
 		return "this subscription already holds as many messages as it may: release one";
+	case -ECONNREFUSED:
+		return "a publisher cannot be read: see the log; the others can, take again";
 	case -ECHILD:
 		return "a forked child cannot subscribe before it execs";
 	default:
@@ -364,7 +366,8 @@ public:
 	 *	gives up; rounded up to milliseconds
 	 *
 	 * Returns an empty message if none came in time or a signal came first.
-	 * Throws std::system_error on EMFILE and ECHILD. Allocates nothing.
+	 * Throws std::system_error on EMFILE, on ECHILD, and on ECONNREFUSED, once
+	 * for each publisher that cannot be read. Allocates nothing.
 	 */
 	template <class Rep, class Period>
 	message<T> take(std::chrono::duration<Rep, Period> timeout)

@@ -219,6 +219,23 @@ public:
 	agnocast_subscription_stats stats() const { return subscription_.stats(); }
 
 protected:
+	using take_function = message<T> (subscription<T>::*)(std::chrono::milliseconds);
+
+	/*
+	 * What @take gets now. A publisher that cannot be read is the log's affair:
+	 * the node goes on with the others.
+	 */
+	message<T> next(take_function take)
+	{
+		for (;;) {
+			try {
+				return (subscription_.*take)(std::chrono::milliseconds(0));
+			} catch (const std::system_error &error) {
+				if (error.code() != std::errc::connection_refused)
+					throw;
+			}
+		}
+	}
 	ipc_shared_ptr<const T> share(message<T> &&m) const
 	{
 		if (!m)
@@ -320,7 +337,7 @@ private:
 	agnocast_subscription *subscription() const noexcept override { return this->subscription_.handle(); }
 	detail::clock::time_point run(const std::function<void()> &taken) override
 	{
-		message<T> loan = this->subscription_.take(std::chrono::milliseconds(0));
+		message<T> loan = this->next(&agnocast::subscription<T>::take);
 		const auto since = loan ? loan.publish_time() : detail::clock::time_point::min();
 		ipc_shared_ptr<const T> m = this->share(std::move(loan));
 
@@ -351,7 +368,7 @@ public:
 	 */
 	ipc_shared_ptr<const T> take(bool allow_same_message = false)
 	{
-		ipc_shared_ptr<const T> m = this->share(this->subscription_.take_latest(std::chrono::milliseconds(0)));
+		ipc_shared_ptr<const T> m = this->share(this->next(&agnocast::subscription<T>::take_latest));
 
 		if (!allow_same_message)
 			last_.reset();

@@ -236,7 +236,13 @@ struct agnocast_endpoint_remove {
  * @pid:	out: the owner, as the registry sees it
  * @base:	out: first address of the area
  * @size:	out: bytes of address space of the area
+ * @acknowledged: out: 1: the caller is blind, and @owner has acknowledged it
+ * @pad:	out: 0
  * @shm_name:	out: name to open
+ *
+ * A caller that reports REFUSED without having the control part mapped is blind
+ * there: its publishers see nothing of what @owner's subscriptions hold. It is
+ * so until it reports MAPPED or UNMAPPED; a WILL_MAP in between is an attempt.
  *
  * Errors: ENOENT @owner has ended (WILL_MAP) or was never announced (others);
  * EINVAL; ENOMEM.
@@ -249,7 +255,23 @@ struct agnocast_map_report {
 	__u32	pid;
 	__u64	base;
 	__u64	size;
+	__u32	acknowledged;
+	__u32	pad;
 	char	shm_name[AGNOCAST_SHM_NAME_MAX];
+};
+
+/**
+ * struct agnocast_acknowledge - AGNOCAST_ACKNOWLEDGE_CMD: a reader is blind here, and the
+ *	caller holds no message of its, nor will it while that is so
+ * @reader:	in: session that reported REFUSED for the caller's area
+ *
+ * Readers and their state are in AGNOCAST_LIST_MAPPINGS; how many are blind, in
+ * the roster entries of the caller's endpoints.
+ *
+ * Errors: ENOENT @reader is not blind there (any more).
+ */
+struct agnocast_acknowledge {
+	__u64	reader;
 };
 
 /**
@@ -409,6 +431,8 @@ struct agnocast_mapping_info {
 	__u32	parts;
 	__u32	error;
 	__u32	owner_alive;	/* 0 or 1 */
+	__u32	blind;		/* 0 or 1: see struct agnocast_map_report */
+	__u32	acknowledged;	/* 0 or 1: the owner knows */
 };
 
 struct agnocast_stale_info {
@@ -438,6 +462,7 @@ struct agnocast_stale_info {
 #define AGNOCAST_BELL_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x22, struct agnocast_bell)
 #define AGNOCAST_OPEN_BELL_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x23, struct agnocast_bell)
 #define AGNOCAST_WAKE_CMD	_IOW(AGNOCAST_IOC_MAGIC, 0x24, struct agnocast_wake)
+#define AGNOCAST_ACKNOWLEDGE_CMD _IOW(AGNOCAST_IOC_MAGIC, 0x25, struct agnocast_acknowledge)
 #define AGNOCAST_LIST_CMD	_IOWR(AGNOCAST_IOC_MAGIC, 0x30, struct agnocast_list)
 
 /*
@@ -466,7 +491,7 @@ struct agnocast_roster_entry {
 	__u32	depth;
 	__u32	pid;
 	__u32	slot;
-	__u32	refused;	/* peers that could not map this endpoint's area */
+	__u32	blind;		/* peers that cannot map this endpoint's control part */
 	__u32	pad;
 };
 

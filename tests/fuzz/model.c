@@ -82,14 +82,13 @@ bool model_slot_is_live(const struct model *m, uint32_t slot)
 	return false;
 }
 
-uint32_t model_refusals(const struct model *m, uint64_t owner)
+uint32_t model_blind(const struct model *m, uint64_t owner)
 {
-	uint32_t refusals = 0;
+	uint32_t blind = 0;
 
 	for (size_t i = 0; i < m->mappings; i++)
-		refusals += m->mapping[i].owner == owner &&
-			    m->mapping[i].state == AGNOCAST_REFUSED;
-	return refusals;
+		blind += m->mapping[i].owner == owner && m->mapping[i].blind;
+	return blind;
 }
 
 static const struct model_endpoint *endpoint_of(const struct model *m, uint64_t generation)
@@ -517,7 +516,7 @@ uint32_t model_roster(const struct model *m, uint64_t topic,
 			.endpoint = endpoint->index, .kind = endpoint->kind,
 			.flags = endpoint->flags, .depth = endpoint->depth,
 			.pid = owner->pid, .slot = owner->slot,
-			.refused = model_refusals(m, owner->id),
+			.blind = model_blind(m, owner->id),
 		};
 	}
 	return n;
@@ -568,6 +567,20 @@ static void set_mapping(struct model *m, uint64_t reader,
 
 		if (mapping->reader != reader || mapping->owner != report->owner)
 			continue;
+		switch (report->state) {
+		case AGNOCAST_MAPPED:
+			mapping->sees = report->parts & AGNOCAST_MAP_CONTROL;
+			mapping->blind = mapping->acknowledged = false;
+			break;
+		case AGNOCAST_REFUSED:
+			mapping->blind = mapping->blind || !mapping->sees;
+			break;
+		case AGNOCAST_UNMAPPED:
+			mapping->acknowledged = false;
+			break;
+		}
+		report->acknowledged = mapping->acknowledged;
+		report->pad = 0;
 		report->pid = mapping->owner_pid;
 		report->base = base_of(m, mapping->slot);
 		report->size = m->area_size;
@@ -601,4 +614,19 @@ int model_report(struct model *m, bool oom, uint64_t session,
 	}
 	set_mapping(m, session, report);
 	return 0;
+}
+
+int model_acknowledge(struct model *m, uint64_t session, uint64_t reader)
+{
+	if (!model_session(m, session))
+		return -ENOTCONN;
+	for (size_t i = 0; i < m->mappings; i++) {
+		struct model_mapping *mapping = &m->mapping[i];
+
+		if (mapping->owner != session || mapping->reader != reader || !mapping->blind)
+			continue;
+		mapping->acknowledged = true;
+		return 0;
+	}
+	return -ENOENT;
 }

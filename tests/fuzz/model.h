@@ -46,6 +46,8 @@ struct model_endpoint {
 struct model_mapping {
 	uint64_t serial, owner, reader;
 	uint32_t owner_pid, slot, state, parts, error;
+	bool	sees;			/* has the control part */
+	bool	blind, acknowledged;
 };
 
 struct model_stale {
@@ -102,6 +104,8 @@ int model_remove(struct model *m, uint64_t session, uint32_t kind, uint64_t gene
 int model_report(struct model *m, bool oom, uint64_t session,
 		 struct agnocast_map_report *report, uint64_t serial);
 
+int model_acknowledge(struct model *m, uint64_t session, uint64_t reader);
+
 /* @old: as the core must give it back. */
 int model_bell_set(struct model *m, uint64_t session, uint32_t which, void *bell, void **old);
 int model_bell_get(const struct model *m, uint64_t session, uint64_t owner, uint32_t which,
@@ -121,7 +125,7 @@ const struct model_mapping *model_mapping_of(const struct model *m, uint64_t rea
 					     uint64_t owner);
 uint32_t model_pins(const struct model *m, uint32_t slot);
 bool model_slot_is_live(const struct model *m, uint32_t slot);
-uint32_t model_refusals(const struct model *m, uint64_t owner);
+uint32_t model_blind(const struct model *m, uint64_t owner);
 /* The entries of a topic's roster, oldest endpoint first. */
 uint32_t model_roster(const struct model *m, uint64_t topic,
 		      struct agnocast_roster_entry entry[AGNOCAST_ENDPOINTS_MAX]);

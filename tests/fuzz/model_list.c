@@ -89,6 +89,7 @@ static void mapping_record(const struct model *m, size_t i, struct record *to)
 		.reader_pid = model_session(m, from->reader)->pid,
 		.state = from->state, .parts = from->parts, .error = from->error,
 		.owner_alive = model_session(m, from->owner) ? 1 : 0,
+		.blind = from->blind, .acknowledged = from->acknowledged,
 	};
 }
 

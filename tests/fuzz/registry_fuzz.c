@@ -431,6 +431,25 @@ static void do_report(void)
 	expect_same("report", &got, &want, sizeof(got));
 }
 
+static void do_acknowledge(void)
+{
+	struct handle *handle = some_handle();
+	uint8_t whose = byte();
+	u64 reader = whose & 1 && model.mappings ?
+		     model.mapping[(whose >> 1) % model.mappings].reader :
+		     handles[(whose >> 1) % HANDLES].id;
+	int ret;
+
+	if (!handle->core)
+		return;
+	core_begins();
+	ret = agk_mapping_acknowledge(handle->core, reader);
+	core_ends();
+	trace("acknowledge %llu reader %llu = %d", (unsigned long long)handle->id,
+	      (unsigned long long)reader, ret);
+	expect_result("acknowledge", ret, model_acknowledge(&model, handle->live, reader));
+}
+
 static void do_list(void)
 {
 	uint8_t how = byte(), where = byte(), room = byte();
@@ -577,7 +596,7 @@ static void do_fail(void)
 
 static void (*const commands[])(void) = {
 	do_join, do_ready, do_end, do_add, do_add_many, do_remove, do_report, do_list,
-	do_cleaned, do_many_deaths, do_fail, do_add, do_bell, do_rejoin, do_wake, do_heir,
+	do_cleaned, do_many_deaths, do_fail, do_acknowledge, do_bell, do_rejoin, do_wake, do_heir,
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

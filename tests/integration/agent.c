@@ -9,6 +9,7 @@
 
 #include <agnocast/agnocast.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -221,6 +223,50 @@ static void do_stats(const char *args)
 	       s.publishers);
 }
 
+static void do_barred(const char *args)
+{
+	struct agnocast_subscription_stats s;
+
+	agnocast_subscription_stats_get(subs[atoi(args)], &s, sizeof(s));
+	answer("%u", s.barred);
+}
+
+/* ready INDEX TIMEOUT_MS: what a wait-set of that subscription reports */
+static void do_ready(const char *args)
+{
+	struct agnocast_event event = { .fd = -1 };
+	struct agnocast_waitset *ws;
+	unsigned int i;
+	int timeout, ret;
+
+	sscanf(args, "%u %d", &i, &timeout);
+	ret = agnocast_waitset_create(NULL, &ws);
+	if (!ret)
+		ret = agnocast_waitset_add(ws, subs[i], NULL);
+	if (!ret)
+		ret = agnocast_waitset_wait(ws, timeout, &event, 1);
+	answer("%d", ret);
+	agnocast_waitset_destroy(ws);
+}
+
+/* poll TIMEOUT_MS: is the process's descriptor readable? */
+static void do_poll(const char *args)
+{
+	struct pollfd fd = { .fd = agnocast_fd(), .events = POLLIN };
+
+	answer("%d", poll(&fd, 1, atoi(args)));
+}
+
+/* nofile N: descriptors from N on cannot be made any more. */
+static void do_nofile(const char *args)
+{
+	struct rlimit limit;
+	int ret = getrlimit(RLIMIT_NOFILE, &limit);
+
+	limit.rlim_cur = strtoul(args, NULL, 10);
+	answer("%d", ret ? ret : setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 static void do_pub_stats(const char *args)
 {
 	unsigned int i = (unsigned int)atoi(args);
@@ -296,6 +342,14 @@ static void run(char *line)
 		do_release_all();
 	else if (!strcmp(line, "stats"))
 		do_stats(args);
+	else if (!strcmp(line, "barred"))
+		do_barred(args);
+	else if (!strcmp(line, "ready"))
+		do_ready(args);
+	else if (!strcmp(line, "poll"))
+		do_poll(args);
+	else if (!strcmp(line, "nofile"))
+		do_nofile(args);
 	else if (!strcmp(line, "pub_stats"))
 		do_pub_stats(args);
 	else if (!strcmp(line, "destroyed"))

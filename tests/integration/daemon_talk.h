@@ -17,7 +17,7 @@
 #define NO_REPLY (-1000)	/* hung up, or silent for 5 s */
 
 extern const char *daemon_socket;
-extern const uint32_t daemon_commands[15];
+extern const uint32_t daemon_commands[19];
 
 /* A connection, or -errno. */
 int dial(void);

@@ -328,7 +328,7 @@ static void check_entry(const struct agnocast_roster_entry *e)
 	CHECK(e->block == 64 * (uint64_t)e->depth);
 	CHECK(e->kind == (e->depth % 2 ? AGNOCAST_PUBLISHER : AGNOCAST_SUBSCRIPTION));
 	CHECK(e->area_base == version.window_base + e->slot * version.area_size);
-	CHECK(e->endpoint < AGNOCAST_ENDPOINTS_MAX && !e->flags && !e->refused && !e->pad);
+	CHECK(e->endpoint < AGNOCAST_ENDPOINTS_MAX && !e->flags && !e->blind && !e->pad);
 }
 
 /* As uapi/agnocast.h says. Returns how many of the settled ones it holds, or -1: moved. */

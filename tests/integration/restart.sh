@@ -177,8 +177,29 @@ until_says nobody_is_left 21 22 'destroyed' '4 13'
 for fd in 21 23; do echo quit >&$fd; done
 wait "$leaves" "$stays"
 
+# A publisher that cannot map its subscription, which the new registry cannot know.
+agent blind 35 36
+agent barred 37 38
+say 35 36 'pub 0 /n 8 0' >/dev/null
+say 35 36 'nofile 3' >/dev/null
+expect subscribes_to_a_blind_one 0 "$(say 37 38 'sub 0 /n 8 0')"
+expect hears_of_it -111 "$(say 37 38 'take 0 10000 0')"
+stop_daemon
+start_daemon
+expect the_blind_goes_on 0 "$(say 35 36 'publish 0 1 50')"
+expect and_is_not_read -11 "$(say 37 38 'take 0 300 0')"
+# With descriptors to spare it finds the registry, and its subscription.
+say 35 36 'nofile 1024' >/dev/null
+until_says read_again 37 38 'barred 0' 0
+until_says and_seen 35 36 'pub_stats 0' '0 50 8 1 0'
+say 37 38 'drain 0' >/dev/null
+say 35 36 'publish 0 500 1' >/dev/null
+expect message_after_that '500 51' "$(say 37 38 'take 0 5000 0')"
+for fd in 35 37; do echo quit >&$fd; done
+wait "$blind" "$barred"
+
 flow
-echo "# the stream: $taken messages over four restarts, worst gap $gap us"
+echo "# the stream: $taken messages over five restarts, worst gap $gap us"
 expect the_stream_lost_nothing '0 0' "$missing $broken"
 before=$taken
 for _ in $(seq 100); do flow; [ "$taken" -gt "$before" ] && break; sleep 0.05; done

@@ -43,6 +43,7 @@ run()
 }
 
 [ "${ONLY:-messages}" != messages ] || run messages "$BUILD/tests/integration/messages"
+[ "${ONLY:-blind}" != blind ] || run blind "$BUILD/tests/integration/blind"
 [ "${ONLY:-scale}" != scale ] || run scale "$BUILD/tests/integration/scale"
 scripts="
 	node

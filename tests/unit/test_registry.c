@@ -199,22 +199,76 @@ Test(registry, a_readers_end_drops_its_pins)
 	cr_expect(list_empty(&world->mappings));
 }
 
-Test(registry, a_refusal_shows_in_the_owners_roster_entries)
+/* @reader reports on @owner's area; returns the report as answered. */
+static struct agnocast_map_report report_of(struct agk_session *reader,
+					    struct agk_session *owner, u32 state, u32 parts)
+{
+	struct agnocast_map_report report = {
+		.owner = owner->id, .state = state, .parts = parts,
+		.error = state == AGNOCAST_REFUSED ? ENOMEM : 0,
+	};
+
+	cr_assert_eq(agk_mapping_report(reader, &report), 0);
+	return report;
+}
+
+static u32 blind_of(const struct agnocast_endpoint_add *args)
+{
+	return entries_of(args->roster)[0].blind;
+}
+
+Test(registry, the_blind_show_in_the_owners_roster_entries)
 {
 	struct agk_session *owner = join(1), *reader = join(2);
 	struct agnocast_endpoint_add args;
-	struct agnocast_map_report report = {
-		.owner = owner->id, .state = AGNOCAST_WILL_MAP, .parts = AGNOCAST_MAP_CONTROL,
-	};
 
 	cr_assert_eq(add_as(owner, AGNOCAST_SUBSCRIPTION, "/a", &args), 0);
-	cr_assert_eq(agk_mapping_report(reader, &report), 0);
-	report.state = AGNOCAST_REFUSED;
-	report.error = ENOMEM;
-	cr_assert_eq(agk_mapping_report(reader, &report), 0);
-	cr_expect_eq(entries_of(args.roster)[0].refused, 1);
+	report_of(reader, owner, AGNOCAST_WILL_MAP, AGNOCAST_MAP_CONTROL);
+	cr_expect_eq(blind_of(&args), 0);
+	report_of(reader, owner, AGNOCAST_REFUSED, AGNOCAST_MAP_CONTROL);
+	cr_expect_eq(blind_of(&args), 1);
+	report_of(reader, owner, AGNOCAST_WILL_MAP, AGNOCAST_MAP_CONTROL);
+	cr_expect_eq(blind_of(&args), 1, "an attempt is no success");
+	report_of(reader, owner, AGNOCAST_REFUSED, AGNOCAST_MAP_CONTROL);
+	cr_expect_eq(blind_of(&args), 1, "counted once");
 	leave(reader);
-	cr_expect_eq(entries_of(args.roster)[0].refused, 0);
+	cr_expect_eq(blind_of(&args), 0);
+}
+
+Test(registry, who_has_the_control_part_is_not_blind_without_the_heap)
+{
+	struct agk_session *owner = join(1), *reader = join(2);
+	struct agnocast_endpoint_add args;
+
+	cr_assert_eq(add_as(owner, AGNOCAST_SUBSCRIPTION, "/a", &args), 0);
+	report_of(reader, owner, AGNOCAST_WILL_MAP, AGNOCAST_MAP_CONTROL);
+	report_of(reader, owner, AGNOCAST_MAPPED, AGNOCAST_MAP_CONTROL);
+	report_of(reader, owner, AGNOCAST_WILL_MAP, AGNOCAST_MAP_PARTS);
+	report_of(reader, owner, AGNOCAST_REFUSED, AGNOCAST_MAP_PARTS);
+	cr_expect_eq(blind_of(&args), 0);
+	cr_expect_eq(agk_mapping_acknowledge(owner, reader->id), -ENOENT);
+}
+
+Test(registry, an_acknowledgement_stands_until_the_reader_sees)
+{
+	struct agk_session *owner = join(1), *reader = join(2);
+	struct agnocast_endpoint_add args;
+	const u32 part = AGNOCAST_MAP_CONTROL;
+
+	cr_assert_eq(add_as(owner, AGNOCAST_SUBSCRIPTION, "/a", &args), 0);
+	report_of(reader, owner, AGNOCAST_WILL_MAP, part);
+	cr_expect_eq(agk_mapping_acknowledge(owner, reader->id), -ENOENT, "not refused yet");
+	cr_expect_eq(report_of(reader, owner, AGNOCAST_REFUSED, part).acknowledged, 0);
+	cr_expect_eq(agk_mapping_acknowledge(reader, owner->id), -ENOENT, "the wrong way round");
+	cr_expect_eq(agk_mapping_acknowledge(owner, reader->id), 0);
+	cr_expect_eq(report_of(reader, owner, AGNOCAST_REFUSED, part).acknowledged, 1);
+	cr_expect_eq(report_of(reader, owner, AGNOCAST_WILL_MAP, part).acknowledged, 1);
+	cr_expect_eq(report_of(reader, owner, AGNOCAST_MAPPED, part).acknowledged, 0);
+	cr_expect_eq(blind_of(&args), 0);
+	cr_expect_eq(agk_mapping_acknowledge(owner, reader->id), -ENOENT);
+	report_of(reader, owner, AGNOCAST_UNMAPPED, 0);
+	report_of(reader, owner, AGNOCAST_WILL_MAP, part);
+	cr_expect_eq(report_of(reader, owner, AGNOCAST_REFUSED, part).acknowledged, 0);
 }
 
 Test(registry, bad_mapping_reports_change_nothing)

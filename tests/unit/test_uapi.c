@@ -26,7 +26,7 @@ Test(uapi, structures_end_without_padding)
 	ENDS_WITH(agnocast_session_info, shm_name);
 	ENDS_WITH(agnocast_topic_info, name);
 	ENDS_WITH(agnocast_endpoint_info, node);
-	ENDS_WITH(agnocast_mapping_info, owner_alive);
+	ENDS_WITH(agnocast_mapping_info, acknowledged);
 	ENDS_WITH(agnocast_stale_info, shm_name);
 	ENDS_WITH(agnocast_roster_entry, pad);
 }
@@ -38,12 +38,12 @@ Test(uapi, sizes_are_frozen)
 	cr_expect_eq(sizeof(struct agnocast_fd), 24);
 	cr_expect_eq(sizeof(struct agnocast_peer), 80);
 	cr_expect_eq(sizeof(struct agnocast_endpoint_add), 384);
-	cr_expect_eq(sizeof(struct agnocast_map_report), 72);
+	cr_expect_eq(sizeof(struct agnocast_map_report), 80);
 	cr_expect_eq(sizeof(struct agnocast_list), 48);
 	cr_expect_eq(sizeof(struct agnocast_session_info), 104);
 	cr_expect_eq(sizeof(struct agnocast_topic_info), 280);
 	cr_expect_eq(sizeof(struct agnocast_endpoint_info), 120);
-	cr_expect_eq(sizeof(struct agnocast_mapping_info), 64);
+	cr_expect_eq(sizeof(struct agnocast_mapping_info), 72);
 	cr_expect_eq(sizeof(struct agnocast_roster_entry), 64);
 }
 

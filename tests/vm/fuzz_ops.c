@@ -41,7 +41,8 @@ static const struct {
 	{ AGNOCAST_SUBSCRIBER_ADD_CMD, 120, "SUBSCRIBER_ADD" },
 	{ AGNOCAST_PUBLISHER_REMOVE_CMD, 80, "PUBLISHER_REMOVE" },
 	{ AGNOCAST_SUBSCRIBER_REMOVE_CMD, 80, "SUBSCRIBER_REMOVE" },
-	{ AGNOCAST_MAP_REPORT_CMD, 170, "MAP_REPORT" },
+	{ AGNOCAST_MAP_REPORT_CMD, 150, "MAP_REPORT" },
+	{ AGNOCAST_ACKNOWLEDGE_CMD, 20, "ACKNOWLEDGE" },
 	{ AGNOCAST_BELL_CMD, 15, "BELL" },
 	{ AGNOCAST_WAKE_CMD, 25, "WAKE" },
 	{ AGNOCAST_CLEANED_CMD, 20, "CLEANED" },
@@ -184,6 +185,7 @@ static void make(struct fuzz_shared *shared, unsigned int cmd, void *args)
 	case AGNOCAST_SUBSCRIBER_REMOVE_CMD:
 		*(uint64_t *)args = one_in(3) ? some_id(&shared->generations) : own.mine;
 		break;
+	case AGNOCAST_ACKNOWLEDGE_CMD:
 	case AGNOCAST_CLEANED_CMD:
 		*(uint64_t *)args = some_id(&shared->sessions);
 		break;

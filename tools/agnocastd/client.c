@@ -228,6 +228,9 @@ static int run_member(struct client *client, u32 cmd, int fd_in, int *fd_out,
 		return do_remove(member, AGNOCAST_SUBSCRIPTION, args);
 	case AGNOCAST_MAP_REPORT_CMD:
 		return agk_mapping_report(member->session, args);
+	case AGNOCAST_ACKNOWLEDGE_CMD:
+		return agk_mapping_acknowledge(member->session,
+			((struct agnocast_acknowledge *)args)->reader);
 	case AGNOCAST_CLEANED_CMD:
 		return agk_stale_cleaned(member->world->core,
 			((struct agnocast_cleaned *)args)->session,

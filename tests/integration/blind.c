@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * blind.c - publishers and subscriptions that cannot map each other's memory
+ *
+ * A process that may open no more descriptors cannot map anybody new. A
+ * publisher like that cannot see what a subscription holds: it must not destroy
+ * what is held, must not keep everything for ever, and the subscription's user
+ * must hear of it.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "harness.h"
+
+#define TL 1u		/* AGNOCAST_QOS_TRANSIENT_LOCAL */
+#define POLLABLE 4u	/* AGNOCAST_POLLABLE */
+#define NO_MORE 3u	/* no descriptor can be made */
+#define PLENTY 1024u
+
+static const char *text(const char *format, ...)
+{
+	static char buf[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(buf, sizeof(buf), format, args);
+	va_end(args);
+	return buf;
+}
+
+/* What take answers when it tells of a publisher that is not read. */
+static const char *refused(void)
+{
+	static char buf[16];
+
+	snprintf(buf, sizeof(buf), "%d", -ECONNREFUSED);
+	return buf;
+}
+
+/* A publisher of /a with depth 10 that can map nobody. */
+static struct agent *blind_publisher(void)
+{
+	struct agent *pub = agent_start();
+
+	if (!answers_match(__FILE__, __LINE__, ask(pub, "pub 0 /a 10 %u", TL), "0") ||
+	    !answers_match(__FILE__, __LINE__, ask(pub, "nofile %u", NO_MORE), "0"))
+		return NULL;
+	return pub;
+}
+
+static void its_user_hears_once_and_the_publisher_goes_on(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+
+	CHECK(pub);
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "take 0 10000 0"), refused());
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+	EXPECT(ask(sub, "barred 0"), "1");
+	EVENTUALLY(sub, "stats 0", "0 0 0 0 0 0");
+	for (unsigned int i = 0; i < 30; i++)
+		EXPECT(ask(pub, "publish 0 %u 100", 1 + i * 100), "0");
+	/* 1 to 2990 are gone, once each. */
+	EVENTUALLY(pub, "destroyed", text("2990 %lu", 2990ul * 2991 / 2));
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+}
+
+static void a_sleeper_hears(void)
+{
+	struct agent *pub = agent_start(), *sub = agent_start();
+
+	EXPECT(ask(pub, "pub 1 /other 1 0"), "0");
+	EXPECT(ask(pub, "nofile %u", NO_MORE), "0");
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	tell(sub, "take 0 -1 0");
+	EXPECT(ask(pub, "pub 0 /a 10 0"), "0");
+	EXPECT(answer_of(sub), refused());
+	EXPECT(ask(sub, "take 0 100 0"), "-11");
+}
+
+static void a_wait_set_hears(void)
+{
+	struct agent *pub = agent_start(), *sub = agent_start();
+
+	EXPECT(ask(pub, "pub 1 /other 1 0"), "0");
+	EXPECT(ask(pub, "nofile %u", NO_MORE), "0");
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	tell(sub, "ready 0 10000");
+	EXPECT(ask(pub, "pub 0 /a 10 0"), "0");
+	EXPECT(answer_of(sub), "1");
+	EXPECT(ask(sub, "take 0 0 0"), refused());
+	EXPECT(ask(sub, "ready 0 0"), "0");
+}
+
+static void an_event_loop_hears(void)
+{
+	struct agent *pub = agent_start(), *sub = agent_start();
+
+	EXPECT(ask(pub, "pub 1 /other 1 0"), "0");
+	EXPECT(ask(pub, "nofile %u", NO_MORE), "0");
+	EXPECT(ask(sub, "sub 0 /a 10 %u", POLLABLE), "0");
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+	EXPECT(ask(sub, "poll 0"), "0");
+	tell(sub, "poll 10000");
+	EXPECT(ask(pub, "pub 0 /a 10 0"), "0");
+	EXPECT(answer_of(sub), "1");
+	EXPECT(ask(sub, "take 0 0 0"), refused());
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+	EVENTUALLY(sub, "poll 0", "0");
+}
+
+static void what_is_held_stays(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+
+	CHECK(pub);
+	EXPECT(ask(pub, "publish 0 1 3"), "0");
+	/* It reads before the publisher can say anything. */
+	kill(pub->pid, SIGSTOP);
+	EXPECT(ask(sub, "sub 0 /a 10 %u", TL), "0");
+	EXPECT(ask(sub, "take 0 5000 0"), "1 1");
+	EXPECT(ask(sub, "take 0 0 0"), "2 2");
+	kill(pub->pid, SIGCONT);
+	EVENTUALLY(sub, "barred 0", "1");
+	EXPECT(ask(sub, "take 0 0 0"), refused());
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+	EXPECT(ask(pub, "publish 0 4 500"), "0");
+	EXPECT(ask(sub, "hold_check"), "2 of 2");
+	EXPECT(ask(pub, "destroyed"), "0 0");
+	EXPECT(ask(sub, "release"), "0 -22");
+	EXPECT(ask(pub, "destroyed"), "0 0");
+	EXPECT(ask(sub, "hold_check"), "1 of 1");
+	EXPECT(ask(sub, "release"), "0 -22");
+	EVENTUALLY(pub, "destroyed", text("493 %lu", 493ul * 494 / 2));
+}
+
+/* Has the publisher mapped its only subscription? */
+static bool sees(void *arg)
+{
+	unsigned int subscriptions, unmapped;
+
+	return sscanf(ask(arg, "pub_stats 0"), "0 %*u %*u %u %u", &subscriptions,
+		      &unmapped) == 2 && subscriptions == 1 && !unmapped;
+}
+
+static void it_is_read_again_once_it_can_see(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+
+	CHECK(pub);
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	for (unsigned int round = 1; round <= 3; round++) {
+		EXPECT(ask(sub, "take 0 10000 0"), refused());
+		EXPECT(ask(pub, "publish 0 1000 100"), "0");
+		EXPECT(ask(pub, "nofile %u", PLENTY), "0");
+		EVENTUALLY(sub, "barred 0", "0");
+		CHECK(wait_until(sees, pub));
+		/* What is retained, perhaps; then what comes. */
+		ask(sub, "drain 0");
+		EXPECT(ask(pub, "publish 0 %u 1", round), "0");
+		EXPECT(ask(sub, "take 0 5000 0"), text("%u %u", round, round * 101));
+		EXPECT(ask(sub, "release"), "0 -22");
+		EXPECT(ask(sub, "take 0 0 0"), "-11");
+		if (round == 3)
+			break;
+		/* Blind once more: to a new process. */
+		agent_quit(sub);
+		EXPECT(ask(pub, "nofile %u", NO_MORE), "0");
+		sub = agent_start();
+		EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	}
+}
+
+static void others_are_read_as_before(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start(), *other = agent_start();
+
+	CHECK(pub);
+	EXPECT(ask(other, "pub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "take 0 10000 0"), refused());
+	EXPECT(ask(other, "publish 0 7 3"), "0");
+	EXPECT(ask(pub, "publish 0 100 100"), "0");
+	EXPECT(ask(sub, "drain 0"), "3 7 9 1");
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+	EVENTUALLY(sub, "stats 0", "0 3 0 0 0 1");
+}
+
+static void each_subscription_hears(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+
+	CHECK(pub);
+	EXPECT(ask(pub, "pub 1 /b 10 0"), "0");
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "take 0 10000 0"), refused());
+	EXPECT(ask(sub, "sub 1 /b 10 0"), "0");
+	EXPECT(ask(sub, "sub 2 /a 10 0"), "0");
+	/* The publisher's process is known to be blind: they hear at once. */
+	EXPECT(ask(sub, "take 1 0 0"), refused());
+	EXPECT(ask(sub, "take 2 0 0"), refused());
+	EXPECT(ask(pub, "publish 1 1 2000"), "0");
+	EXPECT(ask(pub, "publish 0 1 2000"), "0");
+	for (unsigned int i = 0; i < 3; i++)
+		EXPECT(ask(sub, "take %u 0 0", i), "-11");
+}
+
+/* Who says nothing may hold anything. */
+static void without_an_answer_messages_are_kept(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+	unsigned long kept = 0;
+	int ret = 0;
+
+	CHECK(pub);
+	kill(pub->pid, SIGSTOP);
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	kill(sub->pid, SIGSTOP);
+	kill(pub->pid, SIGCONT);
+	CHECK(sscanf(ask(pub, "publish 0 1 5000"), "%d after %lu", &ret, &kept) == 2);
+	/* 1,024 and a batch beyond the ring, which holds a few more than 10. */
+	CHECK(ret == -ENOBUFS && kept >= 1066 && kept <= 1080);
+	EXPECT(ask(pub, "destroyed"), "0 0");
+	kill(sub->pid, SIGCONT);
+	EVENTUALLY(sub, "barred 0", "1");
+	EXPECT(ask(sub, "take 0 0 0"), refused());
+	EVENTUALLY(pub, "destroyed", text("%lu %lu", kept - 10, (kept - 10) * (kept - 9) / 2));
+	EXPECT(ask(pub, "publish 0 5000 2000"), "0");
+}
+
+static void its_death_is_enough(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+
+	CHECK(pub);
+	kill(pub->pid, SIGSTOP);
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	kill(sub->pid, SIGSTOP);
+	kill(pub->pid, SIGCONT);
+	EXPECT(ask(pub, "publish 0 1 500"), "0");
+	EXPECT(ask(pub, "destroyed"), "0 0");
+	agent_kill(sub, SIGKILL);
+	EVENTUALLY(pub, "destroyed", text("490 %lu", 490ul * 491 / 2));
+}
+
+static void a_withdrawn_one_destroys_all(void)
+{
+	struct agent *pub = blind_publisher(), *sub = agent_start();
+
+	CHECK(pub);
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "take 0 10000 0"), refused());
+	EXPECT(ask(pub, "publish 0 1 10"), "0");
+	EXPECT(ask(pub, "unpub 0"), "0");
+	EVENTUALLY(pub, "destroyed", "10 55");
+	EVENTUALLY(sub, "barred 0", "0");
+}
+
+/* The other way round: the subscription cannot map the publisher. */
+static void who_cannot_map_a_publisher_hears_too(void)
+{
+	struct agent *pub = agent_start(), *sub = agent_start();
+
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "nofile %u", NO_MORE), "0");
+	EXPECT(ask(pub, "pub 0 /a 10 0"), "0");
+	EXPECT(ask(sub, "take 0 10000 0"), refused());
+	EXPECT(ask(sub, "take 0 0 0"), "-11");
+	EXPECT(ask(sub, "barred 0"), "1");
+	EXPECT(ask(pub, "publish 0 1 2000"), "0");
+	EXPECT(ask(sub, "nofile %u", PLENTY), "0");
+	EVENTUALLY(sub, "barred 0", "0");
+	EXPECT(ask(sub, "drain 0"), "10 1991 2000 1");
+	EXPECT(ask(pub, "publish 0 2001 1"), "0");
+	EXPECT(ask(sub, "take 0 5000 0"), "2001 2001");
+}
+
+static const struct test tests[] = {
+	{ "its_user_hears_once_and_the_publisher_goes_on",
+	  its_user_hears_once_and_the_publisher_goes_on },
+	{ "a_sleeper_hears", a_sleeper_hears },
+	{ "a_wait_set_hears", a_wait_set_hears },
+	{ "an_event_loop_hears", an_event_loop_hears },
+	{ "what_is_held_stays", what_is_held_stays },
+	{ "it_is_read_again_once_it_can_see", it_is_read_again_once_it_can_see },
+	{ "others_are_read_as_before", others_are_read_as_before },
+	{ "each_subscription_hears", each_subscription_hears },
+	{ "without_an_answer_messages_are_kept", without_an_answer_messages_are_kept },
+	{ "its_death_is_enough", its_death_is_enough },
+	{ "a_withdrawn_one_destroys_all", a_withdrawn_one_destroys_all },
+	{ "who_cannot_map_a_publisher_hears_too", who_cannot_map_a_publisher_hears_too },
+};
+
+int main(int argc, char **argv)
+{
+	return run_tests(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
