@@ -9,47 +9,17 @@
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-export BUILD=${BUILD:-$root/build}
+. "$here/sandbox.sh"
 
-none()
-{
-	echo "skip bpftrace: $1"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 0
-}
 # Half a minute natively, many in an emulated machine.
 [ -z "${AGNOCAST_VM:-}" ] || [ "${BPFTRACE_IN_VM:-no}" = yes ] || none "the same natively; BPFTRACE_IN_VM=yes runs it here too"
-[ "$(id -u)" = 0 ] || none "needs root"
 command -v bpftrace >/dev/null || none "not installed"
-if [ -z "${BPFTRACE_INSIDE:-}" ]; then
-	if ! unshare -m -i true 2>/dev/null; then
-		echo "skip bpftrace: no namespaces of its own here"
-		echo "0 passed, 0 failed, 1 skipped"
-		exit 0
-	fi
-	BPFTRACE_INSIDE=1 exec unshare -m -i "$0" "$@"
-fi
-mount --make-rprivate /
 [ -e /sys/kernel/tracing/events/syscalls ] || mount -t tracefs tracefs /sys/kernel/tracing || none "no tracefs"
 [ -e /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug || none "no debugfs"
 
-dir=$(mktemp -d)
 lib=$(realpath "$BUILD/lib/libagnocast.so")
 victim=$BUILD/tests/integration/trace_victim
 at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
-processes=()
-. "$here/checks.sh"
-
-finish()
-{
-	for pid in "${processes[@]}"; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	rm -rf "$dir"
-}
-trap finish EXIT
 
 # watch NAME [OPTION...] - start a script; what it says goes to $dir/NAME
 watch()
@@ -99,9 +69,7 @@ seen()
 }
 
 if [ -z "${AGNOCAST_VM:-}" ]; then
-	"$BUILD/tools/agnocastd" --socket "$dir/registry" 2>"$dir/registry.log" &
-	processes+=($!)
-	until_true 5 test -S "$dir/registry"
+	start_daemon registry
 	export AGNOCAST_REGISTRY=$dir/registry
 fi
 MEMPOOL_SIZE=16M "$BUILD/examples/hello_talker" >/dev/null 2>&1 &

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# checks.sh - how the shell tests of the tools say what passed; sourced by them
+# checks.sh - how the shell tests of the tools say what passed, and what all of them
+# start; sourced by them, with $BUILD and $dir set where they use it
 
 passed=0 failed=0 skipped=0
 
@@ -29,6 +30,29 @@ until_true()
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.1
 	done
+}
+
+# status_of COMMAND... - its exit status, as text; its output goes to $dir/out and $dir/err
+status_of() { "$@" >"$dir/out" 2>"$dir/err" </dev/null; echo $?; }
+
+# start_daemon NAME [OPTION...] - listens on $dir/NAME; its pid is $daemon, and in $processes
+processes=()
+start_daemon()
+{
+	local socket=$dir/$1
+	shift
+	"$BUILD/tools/agnocastd" --socket "$socket" "$@" 2>"$socket.log" &
+	daemon=$!
+	processes+=($daemon)
+	until_true 5 test -S "$socket"
+}
+
+# none WHY - skip all of it
+none()
+{
+	skip "$(basename "$0" .sh)" "$1"
+	summary
+	exit 0
 }
 
 # summary - the last line; its status is the script's

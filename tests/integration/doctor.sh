@@ -9,62 +9,11 @@
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-export BUILD=${BUILD:-$root/build}
+. "$here/sandbox.sh"
 
-if [ "$(id -u)" != 0 ]; then
-	echo "skip doctor: needs root for namespaces of its own"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 0
-fi
-if [ -n "${AGNOCAST_VM:-}" ]; then
-	echo "skip doctor: the same natively"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 0
-fi
-if [ -z "${DOCTOR_INSIDE:-}" ]; then
-	if ! unshare -m -i true 2>/dev/null; then
-		echo "skip doctor: no namespaces of its own here"
-		echo "0 passed, 0 failed, 1 skipped"
-		exit 0
-	fi
-	DOCTOR_INSIDE=1 exec unshare -m -i "$0" "$@"
-fi
-mount --make-rprivate /
-mount -t tmpfs -o mode=1777,size=512M tmpfs /dev/shm || exit 1
-mkdir -p /dev/mqueue
-mount -t mqueue none /dev/mqueue || exit 1
-ulimit -c 0
-
-plain=$BUILD/cli/agnocast
-agnocast=${AGNOCAST:-$BUILD/cli-san/agnocast}	# under ASan and UBSan
-[ -x "$agnocast" ] || agnocast=$plain
 victim=$BUILD/tests/integration/top_victim
 hello=$BUILD/examples/hello_talker
-dir=$(mktemp -d)
-chmod 755 "$dir"
-processes=()
 unset AGNOCAST_REGISTRY MEMPOOL_SIZE LD_PRELOAD
-. "$here/checks.sh"
-
-finish()
-{
-	for pid in "${processes[@]}"; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	rm -rf "$dir"
-}
-trap finish EXIT
-
-# start_daemon NAME - listens on $dir/NAME; its pid is $daemon
-start_daemon()
-{
-	"$BUILD/tools/agnocastd" --socket "$dir/$1" 2>"$dir/$1.log" &
-	daemon=$!
-	processes+=($daemon)
-	until_true 5 test -S "$dir/$1"
-}
 
 # start NAME COMMAND... - back when it said something; its pid is $started
 start()
@@ -97,8 +46,6 @@ remedy()
 	check "$1" "$(jq -c ".checks[] | select(.check == \"$2\")" "$dir/json")" jq -e --arg words "$3" \
 		"[.checks[] | select(.check == \"$2\") | .do | test(\$words)] | any" "$dir/json"
 }
-
-status_of() { "$@" >"$dir/out" 2>"$dir/err" </dev/null; echo $?; }
 
 test_usage()
 {

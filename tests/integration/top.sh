@@ -348,7 +348,7 @@ test_no_root()
 	"$top" -j -d 0.2 --registry "$dir/open" --no-bpf >"$dir/json" 2>"$dir/err" &
 	local pid=$!
 	sleep 0.6
-	kill "${daemons[-1]}"
+	kill $daemon
 	wait $pid
 	is registry_gone "$?" 69
 	check registry_gone_says_so "$(cat "$dir/err")" grep -q 'agnocast-top: ' "$dir/err"

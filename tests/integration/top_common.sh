@@ -4,9 +4,9 @@
 # top_common.sh - what the tests of agnocast-top share; sourced with $here, $dir, $BUILD
 # and $victim set
 #
-# Names everything it starts in the arrays daemons and victims; finish() ends them.
+# Names everything it starts in the arrays processes and victims; finish() ends them.
 
-daemons=() victims=()
+victims=()
 unset COLUMNS NO_COLOR
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 
@@ -15,7 +15,7 @@ export LC_ALL=C.UTF-8 TERM=xterm-256color
 finish()
 {
 	tmux -L "agnocast-top-$$" kill-server 2>/dev/null
-	for pid in "${victims[@]}" "${daemons[@]}"; do
+	for pid in "${victims[@]}" "${processes[@]}"; do
 		kill "$pid" 2>/dev/null
 	done
 	wait 2>/dev/null
@@ -25,14 +25,6 @@ finish()
 	rm -rf "$dir"
 }
 trap finish EXIT
-
-# start_daemon NAME - listens on $dir/NAME
-start_daemon()
-{
-	"$BUILD/tools/agnocastd" --socket "$dir/$1" 2>"$dir/$1.log" &
-	daemons+=($!)
-	until_true 5 test -S "$dir/$1"
-}
 
 # start_victim NAME ARGUMENT... - its stdin is $dir/NAME.in (descriptor in $in), its
 # words after "ready" are in the array $said
@@ -49,8 +41,6 @@ start_victim()
 	read -ra words <"$dir/$name.out"
 	said=("${words[@]:1}")
 }
-
-status_of() { "$@" >"$dir/out" 2>"$dir/err" </dev/null; echo $?; }
 
 # that NAME FILTER - jq's FILTER is true of $dir/json
 that()

@@ -9,54 +9,9 @@
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-export BUILD=${BUILD:-$root/build}
+. "$here/sandbox.sh"
 
-if [ "$(id -u)" != 0 ]; then
-	echo "skip trace: tracing needs root"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 0
-fi
-if [ -z "${TRACE_INSIDE:-}" ]; then
-	if ! unshare -m -i true 2>/dev/null; then
-		echo "skip trace: no namespaces of its own here"
-		echo "0 passed, 0 failed, 1 skipped"
-		exit 0
-	fi
-	TRACE_INSIDE=1 exec unshare -m -i "$0" "$@"
-fi
-mount --make-rprivate /
-mount -t tmpfs -o mode=1777,size=512M tmpfs /dev/shm || exit 1
-ulimit -c 0
-
-plain=$BUILD/cli/agnocast
-agnocast=${AGNOCAST:-$BUILD/cli-san/agnocast}	# under ASan and UBSan
-[ -x "$agnocast" ] || agnocast=$plain
 fail=$BUILD/tests/integration/trace_victim
-dir=$(mktemp -d)
-chmod 755 "$dir"
-daemons=()
-. "$here/checks.sh"
-
-finish()
-{
-	for pid in "${daemons[@]}"; do
-		kill "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	rm -rf "$dir"
-}
-trap finish EXIT
-
-# start_daemon NAME [OPTION...] - listens on $dir/NAME
-start_daemon()
-{
-	local socket=$dir/$1
-	shift
-	"$BUILD/tools/agnocastd" --socket "$socket" "$@" 2>"$socket.log" &
-	daemons+=($!)
-	until_true 5 test -S "$socket"
-}
 
 # trace [OPTION...] COMMAND... - what it says goes to $dir/trace (JSON: the objects only)
 trace()
@@ -241,7 +196,7 @@ test_message()
 	export MEMPOOL_SIZE=16M
 	"$BUILD/examples/hello_talker" >"$dir/talker" 2>&1 &
 	talker=$!
-	daemons+=($talker)
+	processes+=($talker)
 	until_true 10 sh -c "'$BUILD/cli/agnocast-top' -j -n 1 -d 0.1 --no-bpf --view topics | grep -q hello"
 	victim fault_in_a_message wrote-message "pid [0-9]+ wrote into hello_talker's message on /hello, which is read-only" "$BUILD/tests/integration/trace_writer" /hello
 	explained -t '/hel*'
