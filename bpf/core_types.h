@@ -87,16 +87,14 @@ struct task_struct {
 	struct thread_struct thread;
 } CORE;
 
-union sifields {
-	struct {
-		void *_addr;
-	} _sigfault;
-} CORE;
-
-struct kernel_siginfo {
+/* The start of a siginfo_t, which is ABI. */
+struct siginfo_fault {
+	int si_signo;
+	int si_errno;
 	int si_code;
-	union sifields _sifields;
-} CORE;
+	int pad;
+	__u64 address;
+};
 
 /* An iterator's state is the kernel's; only its size counts. */
 struct bpf_iter_task_vma {

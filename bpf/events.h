@@ -7,6 +7,20 @@
 #ifndef AGNOCAST_EVENTS_H
 #define AGNOCAST_EVENTS_H
 
+/* What the programs are told before they are loaded. */
+struct agnocast_settings {
+	__u64	window_start;
+	__u64	window_end;
+	__u64	pidns_dev;		/* 0: the observer is in the first pid namespace */
+	__u64	pidns_ino;
+	__u32	observer;		/* pid: its calls are not counted */
+	__u32	fork_child_at;		/* offset of child_pid in sched_process_fork's record */
+	__u32	all_events;		/* 0: failures only */
+	__u32	only_wanted;		/* 1: processes in .wanted only */
+	__u32	hold;			/* 1: stop a process at its first failure */
+	__u32	has_btf;		/* 0: where the kernel keeps things is not known */
+};
+
 /* Which call; those that are counted in the order of enum model_call of cli/model.h. */
 enum agnocast_call {
 	AGNOCAST_CALL_SHM_OPEN,		/* openat("/dev/shm/agnocast@...") */
@@ -71,7 +85,8 @@ struct agnocast_event {
 /* A failed call, and what the kernel's checks looked at. */
 struct agnocast_failure {
 	struct agnocast_event event;
-	/* the process */
+	/* the process; without BTF: not known */
+	__u64	process_known;
 	__u64	task_size;		/* bytes of its address space */
 	__u64	total_pages;
 	__u64	locked_pages;
@@ -84,7 +99,7 @@ struct agnocast_failure {
 	__u64	limit_fsize;
 	__u64	next_fd;		/* the lowest descriptor that may be free */
 	__u64	access;			/* signal: AGNOCAST_READS, AGNOCAST_WRITES; 0: not known */
-	/* the file behind .fd, for mmap and calls on descriptors */
+	/* the file behind .fd, for mmap and calls on descriptors; without BTF: .file_mode only */
 	__u64	file_known;
 	__u64	file_size;
 	__u64	file_magic;		/* of its file system */

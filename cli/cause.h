@@ -46,7 +46,7 @@ struct cause_place {
 
 struct cause_case {
 	const struct agnocast_failure	*failure;
-	bool				captured;	/* all of it, not only .event */
+	bool				captured;	/* .failure has the process's state as well */
 	const struct cause_machine	*machine;
 	struct cause_place		place;
 };

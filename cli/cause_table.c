@@ -124,20 +124,20 @@ static bool will_be_locked(const struct cause_case *failed)
 
 static bool is_write_of_read_only(const struct cause_case *failed)
 {
-	return failed->captured && failed->failure->file_known &&
+	return failed->failure->file_known &&
 	       (event_of(failed)->prot & PROT_WRITE_BIT) &&
 	       !(failed->failure->file_mode & WRITABLE);
 }
 
 static bool is_not_writable(const struct cause_case *failed)
 {
-	return failed->captured && failed->failure->file_known &&
+	return failed->failure->file_known &&
 	       !(failed->failure->file_mode & WRITABLE);
 }
 
 static bool is_write_only(const struct cause_case *failed)
 {
-	return failed->captured && failed->failure->file_known &&
+	return failed->failure->file_known &&
 	       !(failed->failure->file_mode & READABLE);
 }
 

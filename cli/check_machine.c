@@ -43,7 +43,8 @@ void check_registry(struct doctor *doctor)
 	}
 	if (ret) {
 		doctor_say(doctor, LEVEL_FAIL, ret == -ENODEV
-			   ? "modprobe agnocast, or start agnocastd" : NULL, "%s", why);
+			   ? "modprobe agnocast, or start agnocastd"
+			   : "start agnocastd there, or unset AGNOCAST_REGISTRY", "%s", why);
 		return;
 	}
 	doctor->there = true;
@@ -256,12 +257,15 @@ void check_logind(struct doctor *doctor)
 void check_ebpf(struct doctor *doctor)
 {
 	static const char *const levels[] = {
+		[TRACER_ARGUMENTS] = "without BTF: causes are less exact (AGNOCAST_BTF may name a "
+				     "file with this kernel's)",
 		[TRACER_PLAIN] = "mappings in the way are read from /proc",
 		[TRACER_FIND] = "mappings at both ends of a range are named",
 		[TRACER_WALK] = "all mappings in the way are named",
 	};
 	char why[MODEL_SENTENCE] = "";
-	struct tracer *tracer = tracer_open(&doctor->version, TRACER_WANTED, why, sizeof(why));
+	struct tracer *tracer = tracer_open(&doctor->version, TRACER_WANTED, tracer_btf(), why,
+					    sizeof(why));
 
 	if (!tracer) {
 		doctor_say(doctor, LEVEL_SKIP, NULL, "off: %s", why);

@@ -16,6 +16,7 @@
 
 #include "cells.h"
 #include "format.h"
+#include "process_state.h"
 #include "source_proc.h"
 
 #define MAPS_PERCENT	80
@@ -84,62 +85,11 @@ void check_members(struct doctor *doctor)
 		doctor_say(doctor, LEVEL_OK, NULL, "nobody was refused memory");
 }
 
-/* The soft limit on that line of /proc/PID/limits; UINT64_MAX: unlimited or not readable. */
-static uint64_t limit_of(uint32_t pid, const char *name)
-{
-	char path[48], line[160];
-	uint64_t value = UINT64_MAX;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%u/limits", pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)) &&
-		    sscanf(line + strlen(name), " %" SCNu64, &value) != 1)
-			value = UINT64_MAX;
-	if (file)
-		fclose(file);
-	return value;
-}
-
-/* Entries of a directory of /proc, or lines of a file there. */
-static uint64_t count_entries(uint32_t pid, const char *what)
-{
-	char path[48];
-	uint64_t count = 0;
-	struct dirent *entry;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%u/%s", pid, what);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		count += entry->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
-static uint64_t count_maps(uint32_t pid)
-{
-	char path[48];
-	uint64_t count = 0;
-	FILE *file;
-	int c;
-
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	file = fopen(path, "re");
-	while (file && (c = getc_unlocked(file)) != EOF)
-		count += c == '\n';
-	if (file)
-		fclose(file);
-	return count;
-}
-
 static void say_limits(struct doctor *doctor, const struct process_row *process)
 {
-	uint64_t as = limit_of(process->pid, "Max address space");
-	uint64_t nofile = limit_of(process->pid, "Max open files");
-	uint64_t fds = count_entries(process->pid, "fd"), maps = count_maps(process->pid);
+	uint64_t as = process_limit(process->pid, "Max address space");
+	uint64_t nofile = process_limit(process->pid, "Max open files");
+	uint64_t fds = process_open_files(process->pid), maps = process_mappings(process->pid);
 	char comm[AGNOCAST_COMM_MAX], size[16];
 
 	clean_comm(comm, process);
@@ -147,11 +97,11 @@ static void say_limits(struct doctor *doctor, const struct process_row *process)
 		doctor_say(doctor, LEVEL_WARN, "ulimit -v unlimited, or LimitAS=infinity: addresses "
 			   "cost no memory", "pid %u %s: RLIMIT_AS is %s", process->pid, comm,
 			   format_bytes(size, sizeof(size), (double)as));
-	if (nofile != UINT64_MAX && fds * 100 >= nofile * FDS_PERCENT)
+	if (nofile != UINT64_MAX && fds != UINT64_MAX && fds * 100 >= nofile * FDS_PERCENT)
 		doctor_say(doctor, LEVEL_WARN, "raise it (ulimit -n, LimitNOFILE=), or look for a leak",
 			   "pid %u %s: %" PRIu64 " of %" PRIu64 " descriptors are open",
 			   process->pid, comm, fds, nofile);
-	if (doctor->machine.max_map_count &&
+	if (doctor->machine.max_map_count && maps != UINT64_MAX &&
 	    maps * 100 >= doctor->machine.max_map_count * MAPS_PERCENT)
 		doctor_say(doctor, LEVEL_WARN, "sysctl -w vm.max_map_count=262144",
 			   "pid %u %s: %" PRIu64 " of %" PRIu64 " mappings", process->pid, comm, maps,

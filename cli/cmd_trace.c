@@ -36,7 +36,7 @@
 
 static const char usage_text[] =
 "usage: agnocast trace [-aTj] [-p PID[,PID]] [-t TOPIC] [-d SECS] [--hold]\n"
-"                      [--registry WHERE] [-c COMMAND [ARGUMENT...]]\n"
+"                      [--btf FILE] [--registry WHERE] [-c COMMAND [ARGUMENT...]]\n"
 "\n"
 "Shows what fails while processes use Agnocast: shm_open, ftruncate, fallocate,\n"
 "mmap, munmap, mq_open, mq_send, mq_receive, ioctl, and SIGSEGV and SIGBUS at\n"
@@ -49,6 +49,7 @@ static const char usage_text[] =
 "  -j, --json           one JSON object per line\n"
 "  -d, --duration SECS  end after that time, fractions allowed\n"
 "      --hold           stop a process (SIGSTOP) at its first failed call\n"
+"      --btf FILE       BTF of this kernel, where it has none in /sys/kernel/btf\n"
 "      --registry WHERE as in agnocast-top(8)\n"
 "  -c, --command ...    run this, trace it and what it starts, end with it\n"
 "  -h, --help           this;  -V, --version\n"
@@ -62,7 +63,7 @@ struct trace {
 	bool			all, clock, json, hold;
 	uint32_t		pids[PIDS_MAX];
 	unsigned int		pids_count;
-	const char		*topic, *registry;
+	const char		*topic, *registry, *btf;
 	double			duration_s;
 	char			**command;
 	/* state */
@@ -314,7 +315,7 @@ static int open_tracer(void)
 			     (trace.pids_count || trace.command ? TRACER_WANTED : 0);
 	char why[MODEL_SENTENCE];
 
-	trace.tracer = tracer_open(&trace.version, flags, why, sizeof(why));
+	trace.tracer = tracer_open(&trace.version, flags, trace.btf, why, sizeof(why));
 	if (!trace.tracer) {
 		int err = errno;
 
@@ -403,7 +404,7 @@ static double parse_duration(const char *text)
 
 static void parse(int argc, char **argv)
 {
-	enum { OPTION_HOLD = 256, OPTION_REGISTRY };
+	enum { OPTION_HOLD = 256, OPTION_REGISTRY, OPTION_BTF };
 	static const struct option table[] = {
 		{ "all", no_argument, NULL, 'a' },
 		{ "pid", required_argument, NULL, 'p' },
@@ -412,6 +413,7 @@ static void parse(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "hold", no_argument, NULL, OPTION_HOLD },
+		{ "btf", required_argument, NULL, OPTION_BTF },
 		{ "registry", required_argument, NULL, OPTION_REGISTRY },
 		{ "command", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
@@ -422,6 +424,7 @@ static void parse(int argc, char **argv)
 	int c;
 
 	trace.registry = command_registry();
+	trace.btf = tracer_btf();
 	while (!command && (c = getopt_long(argc, argv, "+ap:t:Tjd:chV", table, NULL)) != -1) {
 		switch (c) {
 		case 'a': trace.all = true; break;
@@ -433,6 +436,7 @@ static void parse(int argc, char **argv)
 		case 'j': trace.json = true; break;
 		case 'd': trace.duration_s = parse_duration(optarg); break;
 		case OPTION_HOLD: trace.hold = true; break;
+		case OPTION_BTF: trace.btf = optarg; break;
 		case OPTION_REGISTRY: trace.registry = optarg; break;
 		case 'c': command = true; break;
 		case 'h': fputs(usage_text, stdout); exit(EX_OK);

@@ -148,6 +148,7 @@ int live(const struct options *options)
 
 	stop_catch(&sampler.wait_mask);
 	sampler.delay_s = options->delay_s;
+	sampler.btf = options->btf;
 	ret = sampler_open(&sampler, options->registry, options->no_bpf ? SAMPLER_NO_BPF : 0,
 			   why, sizeof(why));
 	if (ret) {

@@ -13,6 +13,8 @@
 #include <strings.h>
 #include <sysexits.h>
 
+#include "tracer.h"
+
 #define DELAY_MIN 0.1
 #define DELAY_MAX 3600.0
 
@@ -20,7 +22,7 @@ static const char usage_text[] =
 "usage: agnocast-top [-bjr] [-n N] [-d SECS] [-s COLUMN] [--view VIEW]\n"
 "                    [-p PID[,PID]] [-t TOPIC] [--filter WORDS] [--prom]\n"
 "                    [-o FILE] [-i FILE] [--color WHEN] [--no-bpf]\n"
-"                    [--registry WHERE]\n"
+"                    [--btf FILE] [--registry WHERE]\n"
 "\n"
 "Shows topics, processes, mappings and failures of Agnocast, live.\n"
 "\n"
@@ -40,6 +42,7 @@ static const char usage_text[] =
 "  -i, --input FILE     replay such a recording ('-': standard input)\n"
 "      --color WHEN     auto, always or never; the marks ! ~ x say the same\n"
 "      --no-bpf         do not trace system calls\n"
+"      --btf FILE       BTF of this kernel, where it has none in /sys/kernel/btf\n"
 "      --registry WHERE /dev/... or a socket; else $AGNOCAST_REGISTRY, else\n"
 "                       " AGNOCAST_DEVICE " or " AGNOCAST_SOCKET "\n"
 "  -h, --help           this;  -V, --version\n"
@@ -180,7 +183,7 @@ static void add_topic(struct options *options, const char *text)
 }
 
 enum { OPTION_VIEW = 256, OPTION_NO_BPF, OPTION_REGISTRY, OPTION_PROM, OPTION_FILTER,
-       OPTION_COLOR };
+       OPTION_COLOR, OPTION_BTF };
 
 static void take(struct options *options, int option)
 {
@@ -200,6 +203,7 @@ static void take(struct options *options, int option)
 	case OPTION_FILTER: add_filter(options, "", optarg); break;
 	case OPTION_COLOR: options->colour = parse_colour(optarg); break;
 	case OPTION_NO_BPF: options->no_bpf = true; break;
+	case OPTION_BTF: options->btf = optarg; break;
 	case OPTION_REGISTRY: options->registry = optarg; break;
 	case 'h': fputs(usage_text, stdout); exit(EX_OK);
 	case 'V': puts("agnocast-top " AGNOCAST_VERSION); exit(EX_OK);
@@ -223,6 +227,7 @@ static const struct option table[] = {
 	{ "input", required_argument, NULL, 'i' },
 	{ "color", required_argument, NULL, OPTION_COLOR },
 	{ "no-bpf", no_argument, NULL, OPTION_NO_BPF },
+	{ "btf", required_argument, NULL, OPTION_BTF },
 	{ "registry", required_argument, NULL, OPTION_REGISTRY },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -236,6 +241,7 @@ void options_parse(struct options *options, int argc, char **argv)
 
 	*options = (struct options){
 		.delay_s = 1, .registry = registry && *registry ? registry : NULL,
+		.btf = tracer_btf(),
 	};
 	while ((c = getopt_long(argc, argv, "bjn:d:s:rp:t:o:i:hV", table, NULL)) != -1)
 		take(options, c);

@@ -23,6 +23,7 @@ struct options {
 	enum colour	colour;
 	const char	*record, *replay;	/* files, or NULL */
 	const char	*registry;	/* NULL: the default places */
+	const char	*btf;		/* file, or NULL: the kernel's own */
 };
 
 /* Ends the program after -h, -V (0) and on a wrong command line (64). */

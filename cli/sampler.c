@@ -36,8 +36,8 @@ int sampler_open(struct sampler *sampler, const char *where, unsigned int flags,
 	if (flags & SAMPLER_NO_BPF)
 		snprintf(sampler->bpf_why, sizeof(sampler->bpf_why), "--no-bpf was given");
 	else
-		sampler->bpf = source_bpf_open(&sampler->registry.version, sampler->bpf_why,
-					       sizeof(sampler->bpf_why));
+		sampler->bpf = source_bpf_open(&sampler->registry.version, sampler->btf,
+					       sampler->bpf_why, sizeof(sampler->bpf_why));
 	sampler->now = &sampler->models[0];
 	return 0;
 }

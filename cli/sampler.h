@@ -17,6 +17,7 @@
 struct sampler {
 	struct source_registry	registry;
 	struct source_bpf	*bpf;
+	const char		*btf;		/* set before sampler_open(); or NULL */
 	char			bpf_why[MODEL_SENTENCE];
 	double			delay_s;
 	sigset_t		wait_mask;	/* signals blocked only outside sampler_wait() */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "process_state.h"
 #include "source_proc.h"
 
 static void find_vma(struct agnocast_failure *failure)
@@ -33,13 +34,15 @@ void seen_complete(struct seen *seen, const struct agnocast_failure *failure,
 	const struct agnocast_event *event = &failure->event;
 
 	seen->failure = *failure;
+	if (event->captured && !failure->process_known)
+		process_capture(&seen->failure);
 	if (event->call == AGNOCAST_CALL_MMAP && cause_errno(event) == EEXIST &&
 	    !failure->vma_end)
 		find_vma(&seen->failure);
 	machine_read(&seen->machine, version);
 	place_find(&seen->place, model, failure);
 	seen->is = (struct cause_case){
-		.failure = &seen->failure, .captured = event->captured,
+		.failure = &seen->failure, .captured = seen->failure.process_known,
 		.machine = &seen->machine, .place = seen->place.is,
 	};
 }

@@ -41,7 +41,7 @@ static void on_failure(void *context, const struct agnocast_failure *failure)
 	failures_add_traced(source->failures, &seen.is, clock_ns(CLOCK_REALTIME) - age);
 }
 
-struct source_bpf *source_bpf_open(const struct agnocast_version *version,
+struct source_bpf *source_bpf_open(const struct agnocast_version *version, const char *btf,
 				   char *why, size_t len)
 {
 	struct source_bpf *source = calloc(1, sizeof(*source));
@@ -49,7 +49,7 @@ struct source_bpf *source_bpf_open(const struct agnocast_version *version,
 	if (!source)
 		return NULL;
 	source->version = *version;
-	source->tracer = tracer_open(version, 0, why, len);
+	source->tracer = tracer_open(version, 0, btf, why, len);
 	if (source->tracer)
 		return source;
 	free(source);

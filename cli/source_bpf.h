@@ -13,10 +13,10 @@
 struct source_bpf;
 
 /*
- * Load and attach for the window of @version. NULL, and a sentence in @why, if
+ * Load and attach for the window of @version; @btf as of tracer_open(). NULL, and a sentence in @why, if
  * that can't be; a sentence as well if a part is missing, else "".
  */
-struct source_bpf *source_bpf_open(const struct agnocast_version *version,
+struct source_bpf *source_bpf_open(const struct agnocast_version *version, const char *btf,
 				   char *why, size_t len);
 void source_bpf_close(struct source_bpf *source);	/* NULL is allowed */
 

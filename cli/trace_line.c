@@ -219,15 +219,33 @@ void trace_line_text(FILE *out, const struct trace_line *line)
 		fprintf(out, "  do:  %s\n", line->cause->remedy);
 }
 
+static void put_process(struct json *json, const struct agnocast_failure *failure)
+{
+	const struct {
+		const char	*name;
+		uint64_t	value;
+	} numbers[] = {
+		{ "map_count", failure->map_count }, { "limit_as", failure->limit_as },
+		{ "limit_memlock", failure->limit_memlock },
+		{ "limit_nofile", failure->limit_nofile },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (failure->process_known)
+			json_number(json, numbers[i].name, numbers[i].value);
+		else
+			json_null(json, numbers[i].name);
+	if (failure->task_size)
+		json_address(json, "task_size", failure->task_size);
+	else
+		json_null(json, "task_size");
+}
+
 static void put_captured(struct json *json, const struct agnocast_failure *failure)
 {
 	char name[AGNOCAST_NAME_LEN + 1];
 
-	json_number(json, "map_count", failure->map_count);
-	json_number(json, "limit_as", failure->limit_as);
-	json_number(json, "limit_memlock", failure->limit_memlock);
-	json_number(json, "limit_nofile", failure->limit_nofile);
-	json_address(json, "task_size", failure->task_size);
+	put_process(json, failure);
 	if (!failure->vma_end) {
 		json_null(json, "in_the_way");
 		return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tracefs.c - the numbers of tracepoints */
+/* tracefs.c - the numbers and formats of tracepoints */
 
 #define _GNU_SOURCE
 #include "tracefs.h"
@@ -9,6 +9,7 @@
 #include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,21 +49,45 @@ int tracefs_open(void)
 	return err ? err : mount_detached();
 }
 
-int tracefs_id(int tracefs, const char *tracepoint)
+/* A file of @tracepoint, as text that fits. 0 or -errno. */
+static int read_file(int tracefs, const char *tracepoint, const char *file, char *text, size_t len)
 {
-	char path[128], text[16];
+	char path[128];
 	ssize_t length;
 	int fd, err;
 
-	snprintf(path, sizeof(path), "events/%s/id", tracepoint);
+	snprintf(path, sizeof(path), "events/%s/%s", tracepoint, file);
 	fd = openat(tracefs, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	length = read(fd, text, sizeof(text) - 1);
+	length = read(fd, text, len - 1);
 	err = errno;
 	close(fd);
 	if (length <= 0)
 		return length ? -err : -EIO;
 	text[length] = '\0';
-	return atoi(text);
+	return 0;
+}
+
+int tracefs_id(int tracefs, const char *tracepoint)
+{
+	char text[16];
+	int ret = read_file(tracefs, tracepoint, "id", text, sizeof(text));
+
+	return ret ? ret : atoi(text);
+}
+
+/* A line is "field:pid_t child_pid;	offset:44;	size:4;	signed:1;". */
+int tracefs_offset(int tracefs, const char *tracepoint, const char *member)
+{
+	char text[4096], name[64];
+	int ret = read_file(tracefs, tracepoint, "format", text, sizeof(text));
+	const char *at;
+
+	if (ret)
+		return ret;
+	snprintf(name, sizeof(name), " %s;", member);
+	at = strstr(text, name);
+	at = at ? strstr(at, "offset:") : NULL;
+	return at ? atoi(at + strlen("offset:")) : -ENOENT;
 }

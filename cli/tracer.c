@@ -5,30 +5,36 @@
 #include "tracer.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agnocast.skel.h"
+#include "agnocast_walk.skel.h"
 #include "tracefs.h"
 
 #define FIRST_PIDNS_INO	0xEFFFFFFCU	/* PROC_PID_INIT_INO of the kernel */
 #define TP_PREFIX	"tp/"
 #define LINKS_MAX	32
 
+#define TRIED		4
+
 struct tracer {
-	struct agnocast		*skeleton;
+	struct bpf_object	*object;
 	struct ring_buffer	*ring;
 	struct bpf_link		*link[LINKS_MAX];
 	size_t			links;
-	int			tracefs;
+	int			tracefs;	/* -errno: none */
 	unsigned int		flags;
+	const char		*btf;
 	enum tracer_level	level;
 	bool			faults;
 	tracer_take		take;		/* while collecting */
@@ -36,15 +42,31 @@ struct tracer {
 };
 
 /* What to try, the best first: by loading it, which no version number foretells. */
-static const struct {
-	enum tracer_level	level;
-	bool			signals;
-} attempts[] = {
-	{ TRACER_WALK, true },
-	{ TRACER_FIND, true },
-	{ TRACER_PLAIN, true },
-	{ TRACER_PLAIN, false },
+static const enum tracer_level attempts[TRIED] = {
+	TRACER_WALK, TRACER_FIND, TRACER_PLAIN, TRACER_ARGUMENTS,
 };
+
+#define AT(level)	(1U << TRACER_##level)
+
+/* Programs of some levels only; all others are loaded always. */
+static const struct {
+	const char	*name;
+	unsigned int	levels;
+} choice[] = {
+	{ "enter_close", AT(ARGUMENTS) },
+	{ "enter_mmap", AT(ARGUMENTS) | AT(PLAIN) },
+	{ "enter_mmap_find", AT(FIND) | AT(WALK) },
+	{ "exit_mmap", AT(ARGUMENTS) | AT(PLAIN) },
+	{ "exit_mmap_find", AT(FIND) },
+	{ "exit_mmap_iter", AT(WALK) },
+	{ "on_signal", AT(ARGUMENTS) | AT(PLAIN) },
+	{ "on_signal_find", AT(FIND) | AT(WALK) },
+};
+
+static int tracer_map(const struct tracer *tracer, const char *name)
+{
+	return bpf_map__fd(bpf_object__find_map_by_name(tracer->object, name));
+}
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -118,7 +140,7 @@ static int attach(struct tracer *tracer, char *why, size_t len)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, tracer->skeleton->obj) {
+	bpf_object__for_each_program(program, tracer->object) {
 		struct bpf_link *link;
 		int err;
 
@@ -139,48 +161,74 @@ static int attach(struct tracer *tracer, char *why, size_t len)
 	}
 	if (!tracer->faults)
 		snprintf(why, len, "no faults: this kernel lets nobody trace signal_generate");
+	else if (tracer->level == TRACER_ARGUMENTS)
+		snprintf(why, len, "no BTF: causes are less exact (see --btf)");
 	return 0;
 }
 
 /* Pids as this process sees them, whatever namespace it is in. */
-static void set_pid_namespace(struct agnocast *skeleton)
+static void set_pid_namespace(struct agnocast_settings *settings)
 {
 	struct stat st;
 
-	skeleton->rodata->observer = (uint32_t)getpid();
+	settings->observer = (uint32_t)getpid();
 	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PIDNS_INO)
 		return;
-	skeleton->rodata->pidns_dev = st.st_dev;
-	skeleton->rodata->pidns_ino = st.st_ino;
+	settings->pidns_dev = st.st_dev;
+	settings->pidns_ino = st.st_ino;
 }
 
-static void set_window(struct agnocast *skeleton, const struct agnocast_version *version)
+/* 0 or -errno. */
+static int set(const struct tracer *tracer, const struct agnocast_version *version,
+	       enum tracer_level level)
 {
-	uint64_t base = version->window_base;
-	uint64_t bytes = version->area_size * version->sessions_max;
+	struct bpf_map *map = bpf_object__find_map_by_name(tracer->object, ".rodata");
+	int child_at = tracefs_offset(tracer->tracefs, "sched/sched_process_fork", "child_pid");
+	struct agnocast_settings settings = {
+		.window_start = version->window_base,
+		.window_end = version->window_base + version->area_size * version->sessions_max,
+		.fork_child_at = child_at > 0 ? (uint32_t)child_at : 0,
+		.all_events = !!(tracer->flags & TRACER_ALL),
+		.only_wanted = !!(tracer->flags & TRACER_WANTED),
+		.hold = !!(tracer->flags & TRACER_HOLD),
+		.has_btf = level != TRACER_ARGUMENTS,
+	};
 
-	skeleton->rodata->window_start = base;
-	skeleton->rodata->window_end = base + bytes;
+	set_pid_namespace(&settings);
+	return map ? bpf_map__set_initial_value(map, &settings, sizeof(settings)) : -EINVAL;
 }
 
-static void set_flags(struct agnocast *skeleton, unsigned int flags)
+static bool is_chosen(const struct tracer *tracer, const char *name, enum tracer_level level)
 {
-	skeleton->rodata->all_events = !!(flags & TRACER_ALL);
-	skeleton->rodata->only_wanted = !!(flags & TRACER_WANTED);
-	skeleton->rodata->hold = !!(flags & TRACER_HOLD);
+	if (!strcmp(name, "on_fork"))
+		return tracer->flags & TRACER_WANTED;
+	for (size_t i = 0; i < sizeof(choice) / sizeof(choice[0]); i++)
+		if (!strcmp(choice[i].name, name))
+			return choice[i].levels & 1U << level;
+	return true;
 }
 
-static void choose(struct agnocast *skeleton, enum tracer_level level, bool signals,
-		   unsigned int flags)
+/*
+ * A BTF with no kernel type in it: accesses to kernel structures become what no
+ * verifier takes, in code that has_btf = 0 leaves out. A descriptor or -errno.
+ */
+static int blank_btf(void)
 {
-	bpf_program__set_autoload(skeleton->progs.enter_mmap, level == TRACER_PLAIN);
-	bpf_program__set_autoload(skeleton->progs.enter_mmap_find, level != TRACER_PLAIN);
-	bpf_program__set_autoload(skeleton->progs.exit_mmap, level == TRACER_PLAIN);
-	bpf_program__set_autoload(skeleton->progs.exit_mmap_find, level == TRACER_FIND);
-	bpf_program__set_autoload(skeleton->progs.exit_mmap_iter, level == TRACER_WALK);
-	bpf_program__set_autoload(skeleton->progs.on_signal, signals && level == TRACER_PLAIN);
-	bpf_program__set_autoload(skeleton->progs.on_signal_find, signals && level != TRACER_PLAIN);
-	bpf_program__set_autoload(skeleton->progs.on_fork, !!(flags & TRACER_WANTED));
+	struct btf *btf = btf__new_empty();
+	const void *bytes = NULL;
+	uint32_t size = 0;
+	int fd = -ENOMEM;
+
+	if (btf && btf__add_int(btf, "int", 4, BTF_INT_SIGNED) > 0)
+		bytes = btf__raw_data(btf, &size);
+	if (bytes)
+		fd = memfd_create("agnocast-btf", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, bytes, size) != (ssize_t)size) {
+		close(fd);
+		fd = -EIO;
+	}
+	btf__free(btf);
+	return fd;
 }
 
 static void explain_load(char *why, size_t len, int error)
@@ -188,8 +236,6 @@ static void explain_load(char *why, size_t len, int error)
 	if (error == EPERM || error == EACCES)
 		snprintf(why, len, "not permitted; run as root, or with CAP_BPF, CAP_PERFMON "
 			 "and CAP_DAC_READ_SEARCH");
-	else if (access("/sys/kernel/btf/vmlinux", R_OK))
-		snprintf(why, len, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
 	else
 		snprintf(why, len, "the kernel refused the programs (%s)", strerror(error));
 }
@@ -204,27 +250,64 @@ static void explain_tracefs(char *why, size_t len, int error)
 			 "mount -t tracefs tracefs /sys/kernel/tracing", strerror(error));
 }
 
-static int try_load(struct tracer *tracer, const struct agnocast_version *version, size_t attempt)
+static struct bpf_object *open_object(enum tracer_level level, const char *btf)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "agnocast",
+		    .btf_custom_path = btf);
+	const void *bytes;
+	size_t size;
+
+	if (level == TRACER_WALK)
+		bytes = agnocast_walk__elf_bytes(&size);
+	else
+		bytes = agnocast__elf_bytes(&size);
+	return bpf_object__open_mem(bytes, size, &options);
+}
+
+static int load_object(struct tracer *tracer, const struct agnocast_version *version,
+		       enum tracer_level level, const char *btf)
+{
+	struct bpf_program *program;
 	int err;
 
-	tracer->skeleton = agnocast__open();
-	if (!tracer->skeleton)
+	tracer->object = open_object(level, btf);
+	if (!tracer->object)
 		return -errno;
-	set_pid_namespace(tracer->skeleton);
-	set_window(tracer->skeleton, version);
-	set_flags(tracer->skeleton, tracer->flags);
-	choose(tracer->skeleton, attempts[attempt].level, attempts[attempt].signals,
-	       tracer->flags);
-	err = agnocast__load(tracer->skeleton);
-	if (err) {
-		agnocast__destroy(tracer->skeleton);
-		tracer->skeleton = NULL;
-		return err;
+	bpf_object__for_each_program(program, tracer->object)
+		bpf_program__set_autoload(program, is_chosen(tracer, bpf_program__name(program),
+							      level));
+	err = set(tracer, version, level);
+	if (!err)
+		err = bpf_object__load(tracer->object);
+	if (!err)
+		return 0;
+	bpf_object__close(tracer->object);
+	tracer->object = NULL;
+	return err;
+}
+
+static int try_load(struct tracer *tracer, const struct agnocast_version *version,
+		    enum tracer_level level)
+{
+	const char *btf = tracer->btf;
+	char path[32];
+	int blank = -1, err;
+
+	if (level == TRACER_WALK && btf)
+		return -ENOTSUP;	/* kernel functions are looked up in the kernel's own */
+	if (level == TRACER_ARGUMENTS) {
+		blank = blank_btf();
+		if (blank < 0)
+			return blank;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", blank);
+		btf = path;
 	}
-	tracer->level = attempts[attempt].level;
-	tracer->faults = attempts[attempt].signals;
-	return 0;
+	err = load_object(tracer, version, level, btf);
+	if (blank >= 0)
+		close(blank);
+	tracer->level = level;
+	tracer->faults = true;
+	return err;
 }
 
 static bool is_hopeless(int err)
@@ -237,16 +320,14 @@ static int load(struct tracer *tracer, const struct agnocast_version *version,
 {
 	int err = -EINVAL, saved;
 
-	for (size_t i = 0; err && !(i && is_hopeless(err)) &&
-	     i < sizeof(attempts) / sizeof(attempts[0]); i++)
-		err = try_load(tracer, version, i);
+	for (size_t i = 0; err && !(i && is_hopeless(err)) && i < TRIED; i++)
+		err = try_load(tracer, version, attempts[i]);
 	if (err) {
 		explain_load(why, len, -err);
 		errno = -err;
 		return -1;
 	}
-	tracer->ring = ring_buffer__new(bpf_map__fd(tracer->skeleton->maps.events),
-					on_event, tracer, NULL);
+	tracer->ring = ring_buffer__new(tracer_map(tracer, "events"), on_event, tracer, NULL);
 	if (tracer->ring)
 		return 0;
 	saved = errno;
@@ -255,34 +336,61 @@ static int load(struct tracer *tracer, const struct agnocast_version *version,
 	return -1;
 }
 
+/* A file that is none must not pass for a kernel without BTF. */
+static int check_btf(const char *path, char *why, size_t len)
+{
+	struct btf *btf = path ? btf__parse(path, NULL) : NULL;
+	int err = errno;
+
+	if (!path || btf) {
+		btf__free(btf);
+		return 0;
+	}
+	snprintf(why, len, "%s: no BTF file (%s)", path, strerror(err));
+	errno = err == EPERM || err == EACCES ? ENOENT : err;	/* not the kernel's refusal */
+	return -1;
+}
+
+/* All of it, in this order; errno and a sentence if not. */
+static int set_up(struct tracer *tracer, const struct agnocast_version *version,
+		  char *why, size_t len)
+{
+	if (check_btf(tracer->btf, why, len) || load(tracer, version, why, len))
+		return -1;
+	if (tracer->tracefs < 0) {
+		explain_tracefs(why, len, -tracer->tracefs);
+		errno = -tracer->tracefs;
+		return -1;
+	}
+	return attach(tracer, why, len);
+}
+
+const char *tracer_btf(void)
+{
+	const char *path = getenv("AGNOCAST_BTF");
+
+	return path && *path ? path : NULL;
+}
+
 struct tracer *tracer_open(const struct agnocast_version *version, unsigned int flags,
-			   char *why, size_t len)
+			   const char *btf, char *why, size_t len)
 {
 	struct tracer *tracer = calloc(1, sizeof(*tracer));
-	int saved;
+	int ret, saved;
 
 	if (!tracer)
 		return NULL;
 	why[0] = '\0';
 	libbpf_set_print(silent);
-	tracer->tracefs = -1;
 	tracer->flags = flags;
-	if (load(tracer, version, why, len))
-		goto err_close;
+	tracer->btf = btf;
 	tracer->tracefs = tracefs_open();
-	if (tracer->tracefs < 0) {
-		explain_tracefs(why, len, -tracer->tracefs);
-		errno = -tracer->tracefs;
-		goto err_close;
-	}
-	if (attach(tracer, why, len))
-		goto err_close;
-	close(tracer->tracefs);
-	tracer->tracefs = -1;
-	return tracer;
-
-err_close:
+	ret = set_up(tracer, version, why, len);
 	saved = errno;
+	if (tracer->tracefs >= 0)
+		close(tracer->tracefs);
+	if (!ret)
+		return tracer;
 	tracer_close(tracer);
 	errno = saved;
 	return NULL;
@@ -294,10 +402,8 @@ void tracer_close(struct tracer *tracer)
 		return;
 	for (size_t i = 0; i < tracer->links; i++)
 		bpf_link__destroy(tracer->link[i]);
-	if (tracer->tracefs >= 0)
-		close(tracer->tracefs);
 	ring_buffer__free(tracer->ring);
-	agnocast__destroy(tracer->skeleton);
+	bpf_object__close(tracer->object);
 	free(tracer);
 }
 
@@ -315,7 +421,7 @@ int tracer_want(struct tracer *tracer, uint32_t pid)
 {
 	const uint8_t yes = 1;
 
-	return bpf_map_update_elem(bpf_map__fd(tracer->skeleton->maps.wanted), &pid, &yes,
+	return bpf_map_update_elem(tracer_map(tracer, "wanted"), &pid, &yes,
 				   BPF_ANY) ? -errno : 0;
 }
 
@@ -336,7 +442,7 @@ void tracer_collect(struct tracer *tracer, tracer_take take, void *context)
 uint64_t tracer_lost(const struct tracer *tracer)
 {
 	int cpus = libbpf_num_possible_cpus();
-	int fd = bpf_map__fd(tracer->skeleton->maps.lost);
+	int fd = tracer_map(tracer, "lost");
 	uint64_t *values = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(*values));
 	uint64_t sum = 0;
 
@@ -349,5 +455,5 @@ uint64_t tracer_lost(const struct tracer *tracer)
 
 int tracer_stats(const struct tracer *tracer)
 {
-	return bpf_map__fd(tracer->skeleton->maps.stats);
+	return tracer_map(tracer, "stats");
 }

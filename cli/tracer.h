@@ -22,20 +22,28 @@
 #define TRACER_WANTED	(1U << 1)	/* of processes named by tracer_want() only */
 #define TRACER_HOLD	(1U << 2)	/* SIGSTOP to a process at its first failure */
 
-/* How a mapping in the way is found. */
-enum tracer_level { TRACER_PLAIN, TRACER_FIND, TRACER_WALK };
+/*
+ * What a failure comes with: the call's arguments only (no BTF); the process's
+ * limits and the file; the mapping at either end of the range as well; or any
+ * mapping in the way.
+ */
+enum tracer_level { TRACER_ARGUMENTS, TRACER_PLAIN, TRACER_FIND, TRACER_WALK };
 
 struct tracer;
 
-/* @failure: all of it only if failure->event.captured. */
+/* @failure: more than its event only if failure->event.captured. */
 typedef void (*tracer_take)(void *context, const struct agnocast_failure *failure);
 
+/* $AGNOCAST_BTF, or NULL for what the kernel says of itself. */
+const char *tracer_btf(void);
+
 /*
- * Load and attach for the window of @version. NULL, errno, and a sentence in
- * @why if that can't be; a sentence as well if a part is missing, else "".
+ * Load and attach for the window of @version. @btf: NULL, or a file with this
+ * kernel's BTF. NULL, errno, and a sentence in @why if that can't be; a sentence
+ * as well if a part is missing, else "".
  */
 struct tracer *tracer_open(const struct agnocast_version *version, unsigned int flags,
-			   char *why, size_t len);
+			   const char *btf, char *why, size_t len);
 void tracer_close(struct tracer *tracer);	/* NULL is allowed */
 
 enum tracer_level tracer_level(const struct tracer *tracer);

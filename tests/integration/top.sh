@@ -316,15 +316,15 @@ test_no_btf()
 		return
 	fi
 	start_daemon plain
-	start_victim private talk "$dir/plain"
+	start_victim hidden talk "$dir/plain"
 	local hidden=(unshare -m sh -c 'mount -t tmpfs tmpfs /sys/kernel/btf && exec "$@"' sh)
 	"${hidden[@]}" "$top" -j -n 2 -d 0.3 --registry "$dir/plain" >"$dir/all"
 	tail -n 1 "$dir/all" >"$dir/json"
-	that no_btf_says_why '.ebpf.on == false and (.ebpf.why | test("BTF"))'
+	that no_btf_says_what_is_missing '.ebpf.on and (.ebpf.why | test("no BTF"))'
 	that no_btf_shows_topics '[.topics[] | .topic, .publishers] == ["/victim/talk", 1]'
 	that no_btf_shows_rates '.topics[0].hz > 0'
-	is no_btf_says_why_in_text "$("${hidden[@]}" "$top" -b -n 1 -d 0.1 --registry "$dir/plain" |
-		grep -c '^eBPF off: .*BTF')" 1
+	is no_btf_says_it_in_text "$("${hidden[@]}" "$top" -b -n 1 -d 0.1 --registry "$dir/plain" |
+		grep -c '^eBPF on: .*no BTF')" 1
 }
 
 test_no_root()

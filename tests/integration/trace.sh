@@ -78,6 +78,14 @@ test_can_trace()
 # of NAME FILTER - jq over the events of the process that wrote $dir/NAME.pid
 of() { jq -s -c --argjson pid "$(cat "$dir/$1.pid")" "[.[] | select(.pid == \$pid)] | $2" "$dir/trace"; }
 
+# counted NAME - how many of which calls that was
+counted()
+{
+	of "$1" '.[].call' | tr -d '"' | sort | uniq -c |
+		awk '{ printf "%s%s=%d", n++ ? " " : "", $2, $1 }'
+}
+ALL_CALLS="fallocate=2 ftruncate=3 mmap=13 mq_open=7 mq_receive=7 mq_send=17 munmap=11 shm_open=5"
+
 test_counts()
 {
 	victim calls - - "$BUILD/tests/integration/top_victim" calls $at
@@ -87,9 +95,7 @@ test_counts()
 	trace -a -c bash "$dir/victims" </dev/null
 	names=() causes=() words=()
 	rm "$dir/victims"
-	is all_calls_are_shown "$(of calls '.[].call' | tr -d '"' | sort | uniq -c |
-		awk '{ printf "%s%s=%d", n++ ? " " : "", $2, $1 }')" \
-		"fallocate=2 ftruncate=3 mmap=13 mq_open=7 mq_receive=7 mq_send=17 munmap=11 shm_open=5"
+	is all_calls_are_shown "$(counted calls)" "$ALL_CALLS"
 	is all_faults_are_marked "$(of calls 'map(select(.fault)) | length')" 19
 	is twenty_three_are_twenty_three "$(of flood '[length, (map(select(.fault)) | length)]')" "[23,23]"
 	is own_ways_are_no_fault "$(of own '[length, (map(select(.fault)) | length)]')" "[4,0]"
@@ -218,13 +224,13 @@ test_topic()
 # stopped PID
 stopped() { grep -q '^State:.*T' "/proc/$1/status"; }
 
-test_hold()
+# hold_one - a process that maps twice is held, and goes on; its pid is $held
+hold_one()
 {
-	"$fail" left_over &
-	wait $!
-	"$agnocast" trace --hold -c "$fail" left_over >"$dir/out" 2>"$dir/err" &
-	local tracer=$! held
-	until_true 10 grep -q stale-area "$dir/out" || until_true 5 grep -q EEXIST "$dir/out"
+	local tracer
+	"$agnocast" trace --hold -c "$fail" twice $at >"$dir/out" 2>"$dir/err" &
+	tracer=$!
+	until_true 15 grep -q 'do: ' "$dir/out"
 	held=$(awk '/EEXIST/ { print $2 }' "$dir/out")
 	check hold_stops_it "$(grep State "/proc/$held/status")" until_true 5 stopped "$held"
 	kill -CONT "$held"
@@ -257,14 +263,52 @@ test_without()
 	"${user[@]}" "$agnocast" trace -d 1 >"$dir/out" 2>"$dir/err"
 	is without_root_status "$?" 77
 	check without_root_says_why "$(cat "$dir/err")" grep -q 'not permitted; run as root' "$dir/err"
-	unshare -m sh -c "mount -t tmpfs tmpfs /sys/kernel/btf && exec '$agnocast' trace -d 1" >"$dir/out" 2>"$dir/err"
-	is without_btf_status "$?" 69
-	check without_btf_says_why "$(cat "$dir/err")" grep -q 'no BTF' "$dir/err"
 	"$agnocast" trace -p $$ -d 0.2 --registry /no/registry >"$dir/out" 2>"$dir/err"
 	is without_registry_status "$?" 0
 	check without_registry_says_so "$(cat "$dir/err")" grep -q 'default window' "$dir/err"
 	"$agnocast" trace -a -c sh -c "for i in 1 2 3 4 5; do $fail left_over; done" 2>"$dir/err" | head -n 1 >"$dir/out"
 	check reader_gone_ends_it "status ${PIPESTATUS[0]}" test "${PIPESTATUS[0]}" -le 1
+}
+
+# A kernel without BTF: the same calls are seen; a failure comes with less, unless its process
+# is held. Its BTF in a file brings all of it back.
+test_no_btf()
+{
+	local traced=$agnocast agnocast=$dir/hidden
+	cat >"$agnocast" <<-END
+		#!/bin/sh
+		exec unshare -m sh -c 'mount -t tmpfs tmpfs /sys/kernel/btf && exec "\$@"' sh '$traced' "\$@"
+	END
+	chmod +x "$agnocast"
+	victim calls - - "$BUILD/tests/integration/top_victim" calls $at
+	victim access - - "$fail" access $at
+	victim link - - "$fail" link
+	victim child - - sh -c "$fail left_over; exit 3"
+	victim stray - - "$fail" not_mapped $at
+	victim flood - - "$BUILD/tests/integration/top_victim" flood 23
+	trace -a -c bash "$dir/victims" </dev/null
+	names=() causes=() words=()
+	check no_btf_is_said "$(cat "$dir/err")" grep -q 'no BTF' "$dir/err"
+	is no_btf_sees_all_calls "$(counted calls)" "$ALL_CALLS"
+	is no_btf_sees_all_faults "$(of calls 'map(select(.fault)) | length')" 19
+	is no_btf_counts_exactly "$(of flood '[length, (map(select(.fault)) | length)]')" "[23,23]"
+	is no_btf_knows_how_a_file_was_opened "$(of access 'map(select(.fault)) | map(.cause)')" '["read-only-file"]'
+	is no_btf_sees_signals "$(of stray 'map(select(.fault)) | map(.cause)')" '["nothing-there"]'
+	is no_btf_follows_children "$(jq -c 'select(.cause == "stale-area" and .comm == "trace_victim") | .fault' "$dir/trace")" true
+	is no_btf_says_null_for_unknown "$(of link 'map(select(.fault)) | [.[0].cause, .[0].task_size]')" '["link-in-the-way",null]'
+	hold_one
+	is no_btf_names_what_is_in_the_way_of_the_held "$(grep -c "agnocast@$held) lies there already" "$dir/out")" 1
+	if [ ! -r /sys/kernel/btf/vmlinux ]; then
+		skip btf_file "no BTF to be put into a file"
+		return
+	fi
+	cp /sys/kernel/btf/vmlinux "$dir/btf"
+	"$agnocast" trace -j --btf "$dir/btf" -c "$fail" address_limit $at >"$dir/out" 2>"$dir/err"
+	is btf_file_brings_it_back "$(jq -r 'select(.fault) | .cause' "$dir/out")" address-limit
+	check btf_file_leaves_nothing_out "$(cat "$dir/err")" eval "! grep -q BTF '$dir/err'"
+	AGNOCAST_BTF=$fail "$agnocast" trace -d 1 >"$dir/out" 2>"$dir/err"
+	is btf_of_nothing_is_refused "$?" 69
+	check btf_of_nothing_is_named "$(cat "$dir/err")" grep -qF "$fail: no BTF file" "$dir/err"
 }
 
 at=0x$(printf '%x' $((0x180000000000 + (16 << 30) * 700)))
@@ -288,7 +332,8 @@ test_full
 test_asan
 test_message
 test_topic
-test_hold
+hold_one
 test_pid
 test_without
+test_no_btf
 summary

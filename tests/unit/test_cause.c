@@ -176,7 +176,7 @@ static void fill(struct agnocast_failure *failure, const struct state *state)
 			.fd = 9, .odd = state->odd, .captured = 1, .comm = "victim",
 			.name = "agnocast@77",
 		},
-		.task_size = state->address >> 40 == 0x7f ? GIB * 512 : UINT64_C(0x7ffffffff000),
+		.process_known = 1, .task_size = state->address >> 40 == 0x7f ? GIB * 512 : UINT64_C(0x7ffffffff000),
 		.map_count = or(state->map_count, 39), .total_pages = or(state->total_pages, 771),
 		.locks_future = state->locks_future, .next_fd = or(state->next_fd, 10),
 		.limit_as = or(state->limit_as, 0) ? state->limit_as : UINT64_MAX,

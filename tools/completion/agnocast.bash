@@ -14,7 +14,7 @@ _agnocast_argument()
 	case $1:$2 in
 	*:-p | *:--pid) _agnocast_words "$(_agnocast_pids)" ;;
 	*:-t | *:--topic) _agnocast_words "$(_agnocast_topics)" ;;
-	*:--registry | *:--lib | top:-i | top:-o) _agnocast_files ;;
+	*:--registry | *:--lib | *:--btf | top:-i | top:-o) _agnocast_files ;;
 	*:--explain) _agnocast_words "EACCES EAGAIN EBADF EEXIST EFBIG EINVAL EMFILE EMSGSIZE ENFILE ENODEV
 		ENOENT ENOMEM ENOSPC EPERM SIGBUS SIGSEGV fallocate ftruncate ioctl mmap mq_open mq_receive
 		mq_send munmap shm_open" ;;
@@ -48,7 +48,7 @@ _agnocast()
 	_agnocast_argument "$command" "${COMP_WORDS[COMP_CWORD - 1]}" && return
 	case $command in
 	trace) _agnocast_words "-a --all -p --pid -t --topic -T --time -j --json -d --duration --hold
-		--registry -c --command -h --help -V --version" ;;
+		--btf --registry -c --command -h --help -V --version" ;;
 	doctor) _agnocast_words "-p --pid -q --quiet -j --json --explain --clean -y --yes --registry
 		-h --help -V --version" ;;
 	run) _agnocast_words "-m --mempool -M --max --strict --prefault --registry --lib -- -h --help
