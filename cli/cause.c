@@ -67,7 +67,7 @@ void cause_error(char *out, size_t len, const struct agnocast_event *event)
 		format_errno(out, len, cause_errno(event));
 }
 
-/* The words in braces: each says its general name where nothing was captured. */
+/* The words in braces. */
 
 struct text {
 	char	*out;
@@ -266,39 +266,49 @@ static void word_memory(const struct text *text, const struct cause_case *failed
 			 place->in_heap ? "memory" : "control part");
 }
 
+/* What must be known for a word to be said exactly. */
+enum source { ALWAYS, EVENT, PROCESS };
+
 static const struct {
 	const char	*word;
-	const char	*general;	/* where nothing was captured; NULL: the function knows */
+	const char	*general;	/* else, as in a synopsis */
+	enum source	source;
 	void		(*put)(const struct text *text, const struct cause_case *failed);
 } words[] = {
-	{ "address", "the address", word_address },
-	{ "as", "RLIMIT_AS", word_as },
-	{ "fd", "the descriptor", word_fd },
-	{ "file_size", "its size", word_file_size },
-	{ "fsize", "RLIMIT_FSIZE", word_fsize },
-	{ "length", "the size", word_length },
-	{ "locked", "what is locked", word_locked },
-	{ "mapped", "what is mapped", word_mapped },
-	{ "maps", "its mappings", word_maps },
-	{ "max_maps", "vm.max_map_count", word_max_maps },
-	{ "memlock", "RLIMIT_MEMLOCK", word_memlock },
-	{ "memory", NULL, word_memory },
-	{ "msg_max", "fs.mqueue.msg_max", word_msg_max },
-	{ "msgqueue", "RLIMIT_MSGQUEUE", word_msgqueue },
-	{ "msgsize_max", "fs.mqueue.msgsize_max", word_msgsize_max },
-	{ "name", NULL, word_name },
-	{ "nofile", "RLIMIT_NOFILE", word_nofile },
-	{ "offset", "the offset", word_offset },
-	{ "owner", NULL, word_owner },
-	{ "page", "the page size", word_page },
-	{ "pid", "the pid", word_pid },
-	{ "queues_max", "fs.mqueue.queues_max", word_queues_max },
-	{ "range", "the addresses", word_range },
-	{ "result", "elsewhere", word_result },
-	{ "shm_bytes", "its size", word_shm_bytes },
-	{ "task_size", "the address space", word_task_size },
-	{ "vma", NULL, word_vma },
+	{ "address", "ADDRESS", EVENT, word_address },
+	{ "as", "LIMIT", PROCESS, word_as },
+	{ "fd", "FD", EVENT, word_fd },
+	{ "file_size", "SIZE", EVENT, word_file_size },
+	{ "fsize", "LIMIT", PROCESS, word_fsize },
+	{ "length", "SIZE", EVENT, word_length },
+	{ "locked", "SIZE", PROCESS, word_locked },
+	{ "mapped", "SIZE", PROCESS, word_mapped },
+	{ "maps", "COUNT", PROCESS, word_maps },
+	{ "max_maps", "LIMIT", EVENT, word_max_maps },
+	{ "memlock", "LIMIT", PROCESS, word_memlock },
+	{ "memory", NULL, ALWAYS, word_memory },
+	{ "msg_max", "LIMIT", EVENT, word_msg_max },
+	{ "msgqueue", "LIMIT", PROCESS, word_msgqueue },
+	{ "msgsize_max", "LIMIT", EVENT, word_msgsize_max },
+	{ "name", NULL, ALWAYS, word_name },
+	{ "nofile", "LIMIT", PROCESS, word_nofile },
+	{ "offset", "OFFSET", EVENT, word_offset },
+	{ "owner", NULL, ALWAYS, word_owner },
+	{ "page", "SIZE", EVENT, word_page },
+	{ "pid", "PID", EVENT, word_pid },
+	{ "queues_max", "LIMIT", EVENT, word_queues_max },
+	{ "range", "START+SIZE", EVENT, word_range },
+	{ "result", "ADDRESS", EVENT, word_result },
+	{ "shm_bytes", "SIZE", EVENT, word_shm_bytes },
+	{ "task_size", "END", PROCESS, word_task_size },
+	{ "vma", NULL, ALWAYS, word_vma },
 };
+
+static bool is_known(enum source source, const struct cause_case *failed)
+{
+	return source == ALWAYS || (source == EVENT && failed->failure->event.pid) ||
+	       failed->captured;
+}
 
 static void put_word(const struct text *text, const char *word, size_t len,
 		     const struct cause_case *failed)
@@ -306,7 +316,7 @@ static void put_word(const struct text *text, const char *word, size_t len,
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strlen(words[i].word) != len || memcmp(words[i].word, word, len))
 			continue;
-		if (failed->captured || !words[i].general)
+		if (is_known(words[i].source, failed))
 			words[i].put(text, failed);
 		else
 			put(text, words[i].general);

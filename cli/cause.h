@@ -72,7 +72,7 @@ struct cause_row {
 
 size_t cause_rows(const struct cause_row **rows);
 
-/* The two sentences of @row where nothing was captured: its words in general. */
+/* The two sentences of @row where nothing has happened: PID, SIZE and the like for its words. */
 void cause_describe(struct cause *cause, const struct cause_row *row);
 
 /* "mmap", "ENOMEM" and the like as the tools print them. */

@@ -23,9 +23,14 @@
 #define BUS_HARDWARE		4	/* BUS_MCEERR_AR, _AO: 4, 5 */
 #define SEGV_NOT_MAPPED		1	/* SEGV_MAPERR */
 
-/* Where the sanitizers keep their shadow (x86-64; their arm64 one lies lower). */
+/* Where AddressSanitizer keeps its shadow. */
+#ifdef __aarch64__
+#define ASAN_START		UINT64_C(0x001000000000)
+#define ASAN_END		UINT64_C(0x201000000000)
+#else
 #define ASAN_START		UINT64_C(0x00007fff7000)
 #define ASAN_END		UINT64_C(0x10007fff8000)
+#endif
 
 static const struct agnocast_event *event_of(const struct cause_case *failed)
 {
@@ -372,7 +377,8 @@ static const struct cause_row table[] = {
 	  "MAP_LOCKED without the right to lock memory (RLIMIT_MEMLOCK is 0)",
 	  "ulimit -l unlimited, or LimitMEMLOCK=infinity" },
 	{ "mlockall", MMAP, EAGAIN, 0, will_be_locked,
-	  "after mlockall(MCL_FUTURE) {length} more are locked: {locked} are, {memlock} may be",
+	  "after mlockall(MCL_FUTURE) {length} more would be locked, and {locked} are: over "
+	  "RLIMIT_MEMLOCK ({memlock})",
 	  "LimitMEMLOCK=infinity and mlockall(MCL_CURRENT), or MCL_FUTURE with MCL_ONFAULT; else "
 	  "all of the window is filled" },
 	{ "lock-limit", MMAP, EAGAIN, 0, NULL,
@@ -504,23 +510,33 @@ static const struct cause_row table[] = {
 	  "{address} lies in the window: a write to another's message, or a use after release",
 	  "copy a message before changing it; hold it while it is used" },
 
-	{ "reader-in-the-way", REPORT, EEXIST, 0, NULL,
-	  "the addresses {range} are taken in the reader",
+	/* what a process told the registry: a reader, or a publisher that can't see a reader's claims */
+	{ "refused-in-the-way", REPORT, EEXIST, 0, NULL,
+	  "the addresses {range} are taken in pid {pid}",
 	  "agnocast doctor -p {pid} names what is there; " OTHER_BASE },
-	{ "reader-limit", REPORT, ENOMEM, 0, NULL,
-	  "the reader is over RLIMIT_AS or vm.max_map_count",
+	{ "refused-address-limit", REPORT, ENOMEM, 0, is_over_limit_as,
+	  "{mapped} mapped in pid {pid} and {length} more are over its RLIMIT_AS ({as})",
+	  "ulimit -v unlimited, or LimitAS=infinity: addresses cost no memory" },
+	{ "refused-maps", REPORT, ENOMEM, 0, has_too_many_maps,
+	  "pid {pid} has {maps} mappings of {max_maps} (vm.max_map_count)",
+	  "sysctl -w vm.max_map_count=262144, or find what maps so much: /proc/{pid}/maps" },
+	{ "refused-limit", REPORT, ENOMEM, 0, NULL,
+	  "pid {pid} is over RLIMIT_AS or vm.max_map_count",
 	  "agnocast doctor -p {pid} shows both; raise the one that is reached" },
-	{ "reader-may-not", REPORT, EACCES, 0, NULL,
-	  "the reader may not open that memory: other user or group",
+	{ "refused-access", REPORT, EACCES, 0, NULL,
+	  "pid {pid} may not open that memory: other user or group",
 	  "run both as the same user, or in the group agnocast" },
-	{ "reader-locks", REPORT, EAGAIN, 0, NULL,
-	  "mlockall(MCL_FUTURE) meets RLIMIT_MEMLOCK in the reader",
+	{ "refused-descriptor", REPORT, EMFILE, 0, NULL,
+	  "pid {pid} has no descriptor left to open that memory (RLIMIT_NOFILE)",
+	  "raise it (ulimit -n, LimitNOFILE=), or look for a leak: ls /proc/{pid}/fd" },
+	{ "refused-lock", REPORT, EAGAIN, 0, NULL,
+	  "mlockall(MCL_FUTURE) meets RLIMIT_MEMLOCK in pid {pid}",
 	  "LimitMEMLOCK=infinity, and MCL_ONFAULT" },
-	{ "reader-late", REPORT, ESTALE, 0, NULL,
+	{ "refused-late", REPORT, ESTALE, 0, NULL,
 	  "the memory there is another process's by now",
-	  "nothing: the reader tries again" },
-	{ "reader-elsewhere", REPORT, ENOENT, 0, NULL,
-	  "the memory is not in the reader's /dev/shm: another container",
+	  "nothing: pid {pid} tries again" },
+	{ "refused-elsewhere", REPORT, ENOENT, 0, NULL,
+	  "the memory is not in the /dev/shm of pid {pid}: another container",
 	  "share it: --ipc=host, or mount the same /dev/shm into both containers" },
 };
 

@@ -192,15 +192,17 @@ void check_namespaces(struct doctor *doctor)
 static void say_mapping(struct doctor *doctor, const struct mapping_row *mapping)
 {
 	char comm[AGNOCAST_COMM_MAX], state[32];
-	const struct agnocast_failure failure = {
+	struct agnocast_failure failure = {
 		.event = { .call = AGNOCAST_CALL_REPORT, .result = -(int64_t)mapping->error,
 			   .address = mapping->base, .length = mapping->size,
-			   .pid = mapping->reader_pid },
+			   .pid = mapping->reader_pid, .fd = -1 },
 	};
 	struct cause cause;
 	struct vma vma;
 
-	cause_find(&cause, &(struct cause_case){ .failure = &failure, .captured = true,
+	process_capture(&failure);
+	cause_find(&cause, &(struct cause_case){ .failure = &failure,
+						 .captured = failure.process_known,
 						 .machine = &doctor->machine });
 	mapping_state(state, sizeof(state), mapping);
 	format_clean(comm, sizeof(comm), mapping->comm);

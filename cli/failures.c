@@ -70,7 +70,6 @@ static void add_refused(struct failures *failures, const struct model *model,
 				.address = mapping->base, .length = mapping->size,
 				.pid = mapping->reader_pid,
 			} },
-			.captured = true,
 		});
 }
 

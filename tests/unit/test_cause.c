@@ -83,7 +83,7 @@ static const struct state states[] = {
 	  .vma_end = WINDOW + 4096, .vma_flags = 3 },
 	{ "in-the-way", "before it could be named", AGNOCAST_CALL_MMAP, EEXIST },
 	{ "may-not-lock", "MAP_LOCKED", AGNOCAST_CALL_MMAP, EPERM, .flags = 0x2000 | NOREPLACE },
-	{ "mlockall", "8M may be", AGNOCAST_CALL_MMAP, EAGAIN, .locks_future = 1 },
+	{ "mlockall", "RLIMIT_MEMLOCK (8M)", AGNOCAST_CALL_MMAP, EAGAIN, .locks_future = 1 },
 	{ "lock-limit", "8M (RLIMIT_MEMLOCK)", AGNOCAST_CALL_MMAP, EAGAIN },
 	{ "read-only-file", "reading only", AGNOCAST_CALL_MMAP, EACCES, .prot = 3, .file_mode = 1 },
 	{ "write-only-file", "not open for reading", AGNOCAST_CALL_MMAP, EACCES, .prot = 1,
@@ -147,12 +147,17 @@ static const struct state states[] = {
 	  .place = { .known = true } },
 	{ "segv", "180000000000", AGNOCAST_CALL_SIGNAL, SIGSEGV, .flags = 2 },
 
-	{ "reader-in-the-way", "180000000000+16G", AGNOCAST_CALL_REPORT, EEXIST },
-	{ "reader-limit", "RLIMIT_AS", AGNOCAST_CALL_REPORT, ENOMEM },
-	{ "reader-may-not", "other user", AGNOCAST_CALL_REPORT, EACCES },
-	{ "reader-locks", "mlockall", AGNOCAST_CALL_REPORT, EAGAIN },
-	{ "reader-late", "another process's", AGNOCAST_CALL_REPORT, ESTALE },
-	{ "reader-elsewhere", "another container", AGNOCAST_CALL_REPORT, ENOENT },
+	{ "refused-in-the-way", "180000000000+16G", AGNOCAST_CALL_REPORT, EEXIST },
+	{ "refused-address-limit", "RLIMIT_AS (1G)", AGNOCAST_CALL_REPORT, ENOMEM,
+	  .limit_as = GIB, .total_pages = 262144 },
+	{ "refused-maps", "65530 mappings of 65530", AGNOCAST_CALL_REPORT, ENOMEM,
+	  .map_count = 65530 },
+	{ "refused-limit", "RLIMIT_AS", AGNOCAST_CALL_REPORT, ENOMEM },
+	{ "refused-access", "other user", AGNOCAST_CALL_REPORT, EACCES },
+	{ "refused-descriptor", "RLIMIT_NOFILE", AGNOCAST_CALL_REPORT, EMFILE },
+	{ "refused-lock", "mlockall", AGNOCAST_CALL_REPORT, EAGAIN },
+	{ "refused-late", "another process's", AGNOCAST_CALL_REPORT, ESTALE },
+	{ "refused-elsewhere", "another container", AGNOCAST_CALL_REPORT, ENOENT },
 };
 
 #define STATES (sizeof(states) / sizeof(states[0]))

@@ -370,7 +370,7 @@ Test(failures, a_refused_mapping_counts_once_however_long_it_lasts)
 	cr_expect_eq(failures.row[0].pid, 78);
 	cr_expect_str_eq(failures.row[0].name, "agnocast@77");
 	cr_expect(failures.row[0].by_registry);
-	cr_expect(strstr(failures.row[0].why, "taken in the reader"));
+	cr_expect(strstr(failures.row[0].why, "are taken in pid"));
 	cr_expect(strstr(failures.row[0].remedy, "window"));
 	model_clear(&now);
 }
