@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh bounded|exhaustive - check ring.pml
+# run.sh bounded|exhaustive - check ring.pml and blind.pml
 #
 # bounded: small sizes, and every mutation must be found, as the violation that
 # it is expected to be. exhaustive: larger sizes, no mutations. The last line is
@@ -47,7 +47,7 @@ bad()
 prepare()
 {
 	mkdir -p "$out/$1" && cd "$out/$1" || exit 1
-	rm -f pan ring.pml.trail
+	rm -f pan ./*.pml.trail
 	# shellcheck disable=SC2086 # lists of words
 	spin "-P$cc -E -x c" -a $2 "$model" >log 2>&1 &&
 		$cc -w -DSAFETY -DNOFAIR -DVECTORSZ=512 $3 -o pan pan.c >log 2>&1
@@ -81,6 +81,7 @@ finds()
 	poison)	text='destroyed&(1<<address' ;;		# read after reclaim
 	stuck)	text='!(retired)' ;;			# never reclaimed
 	torn)	text='address==next' ;;			# one message's seq, another's address
+	held)	text='destroyed&(1<<holds' ;;		# the same, in blind.pml
 	twice)	text='destroyed&(1<<i' ;;		# destroyed a second time
 	ahead)	text='q>=cursor' ;;			# starts behind the newest
 	esac
@@ -99,7 +100,7 @@ all_listed()
 {
 	mkdir -p "$out" && cd "$out" || exit 1
 	: >log
-	grep -oE '\<M_[A-Z][A-Z_]+' "$model" | sort -u | while read -r m; do
+	grep -ohE '\<M_[A-Z][A-Z_]+' "$here"/*.pml | sort -u | while read -r m; do
 		grep -qE "^	finds ${m#M_} " "$here/run.sh" || echo "$m" >>log
 	done
 	if [ -s log ]; then bad 'every mutation is tried'; else good 'every mutation is tried'; fi
@@ -151,6 +152,15 @@ bounded()
 	finds NEWCOMER_NOT_RUNG lost "$join -DBELL=EDGE -DLAST=2"
 	finds HEAD_BEFORE_OLDEST ahead "$join -DTL -DLAST=5"
 	finds RELEASE_RELAXED poison "$one -DARM"
+
+	model=$here/blind.pml
+	holds blind '-DLAST=4 -DATTEMPTS=3'
+	holds blind-arm '-DLAST=4 -DATTEMPTS=2 -DARM'
+	finds NO_PUBLISHER_FENCE held '-DLAST=3'
+	finds KEEP_WHAT_WAS_HEARD held '-DLAST=3'
+	finds ACKNOWLEDGE_BEFORE_CUT held '-DLAST=3'
+	finds ACKNOWLEDGE_WHILE_HOLDING held '-DLAST=3'
+	finds ATTACH_WHILE_BLIND held '-DLAST=3'
 }
 
 exhaustive()
