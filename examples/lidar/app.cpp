@@ -35,6 +35,25 @@ double parse_number(const char *option, const char *text, double min, double max
 	throw usage_error(std::string(option) + " takes a number from " + range + ", not \"" + text + "\"");
 }
 
+void parse_options(int argc, char **argv, const std::string &shorts, std::vector<option> longs,
+		   common_options &common, const std::function<void(int c, const char *value)> &set)
+{
+	longs.insert(longs.end(), {{"seconds", required_argument, nullptr, 's'},
+				   {"stats", required_argument, nullptr, 'S'},
+				   {"help", no_argument, nullptr, 'h'}, {}});
+	for (int c; (c = getopt_long(argc, argv, (shorts + "s:h").c_str(), longs.data(), nullptr)) != -1;) {
+		switch (c) {
+		case 's': common.seconds = parse_number("--seconds", optarg, 0, 1e6); break;
+		case 'S': common.stats = optarg; break;
+		case 'h': common.help = true; break;
+		case '?': throw usage_error("wrong option");
+		default: set(c, optarg);
+		}
+	}
+	if (optind < argc)
+		throw usage_error(std::string("unexpected argument \"") + argv[optind] + "\"");
+}
+
 void catch_stop_signals()
 {
 	struct sigaction action{};

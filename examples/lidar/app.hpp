@@ -3,9 +3,13 @@
 #ifndef LIDAR_APP_HPP
 #define LIDAR_APP_HPP
 
+#include <getopt.h>
+
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace lidar {
 
@@ -16,6 +20,20 @@ struct usage_error : std::runtime_error {
 
 /* The number of an option such as "--rate". Throws usage_error if it is not in [min, max]. */
 double parse_number(const char *option, const char *text, double min, double max);
+
+/* What all three take. */
+struct common_options {
+	double seconds = 0;	/* 0: until a signal */
+	std::string stats;	/* a file; empty: none */
+	bool help = false;
+};
+
+/*
+ * Reads the command line: the common options into @common; each other one, of
+ * @shorts and @longs as getopt_long() has them, goes to @set. Throws usage_error.
+ */
+void parse_options(int argc, char **argv, const std::string &shorts, std::vector<option> longs,
+		   common_options &common, const std::function<void(int c, const char *value)> &set);
 
 /* SIGINT and SIGTERM ask for a stop, and interrupt a take. */
 void catch_stop_signals();

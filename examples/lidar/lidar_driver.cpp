@@ -5,7 +5,6 @@
  * Each cloud is built directly in the message that is published. Turns that
  * the machine is too slow for are left out and counted, never made up for.
  */
-#include <getopt.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,40 +41,28 @@ const char usage[] =
 	"MEMPOOL_SIZE must be set (64M is plenty), and a registry must be there:\n"
 	"/dev/agnocast, or agnocastd.\n";
 
-struct options {
+struct options : common_options {
 	std::string topic = "/lidar/points";
 	double rate = 10;
-	double seconds = 0;
 	std::vector<std::string> pcd;
 	uint32_t wait_for = 0;
-	std::string stats;
-	bool help = false;
 };
 
 options parse(int argc, char **argv)
 {
-	static const option longs[] = {
-		{"topic", required_argument, nullptr, 't'},   {"rate", required_argument, nullptr, 'r'},
-		{"seconds", required_argument, nullptr, 's'}, {"pcd", required_argument, nullptr, 'p'},
-		{"wait-for", required_argument, nullptr, 'w'}, {"stats", required_argument, nullptr, 'S'},
-		{"help", no_argument, nullptr, 'h'},	      {},
-	};
 	options o;
 
-	for (int c; (c = getopt_long(argc, argv, "t:r:s:p:w:h", longs, nullptr)) != -1;) {
+	parse_options(argc, argv, "t:r:p:w:", {
+		{"topic", required_argument, nullptr, 't'}, {"rate", required_argument, nullptr, 'r'},
+		{"pcd", required_argument, nullptr, 'p'}, {"wait-for", required_argument, nullptr, 'w'},
+	}, o, [&o](int c, const char *value) {
 		switch (c) {
-		case 't': o.topic = optarg; break;
-		case 'r': o.rate = parse_number("--rate", optarg, 0.1, 1000); break;
-		case 's': o.seconds = parse_number("--seconds", optarg, 0, 1e6); break;
-		case 'p': o.pcd.push_back(optarg); break;
-		case 'w': o.wait_for = static_cast<uint32_t>(parse_number("--wait-for", optarg, 0, 512)); break;
-		case 'S': o.stats = optarg; break;
-		case 'h': o.help = true; break;
-		default: throw usage_error("wrong option");
+		case 't': o.topic = value; break;
+		case 'r': o.rate = parse_number("--rate", value, 0.1, 1000); break;
+		case 'p': o.pcd.push_back(value); break;
+		case 'w': o.wait_for = static_cast<uint32_t>(parse_number("--wait-for", value, 0, 512)); break;
 		}
-	}
-	if (optind < argc)
-		throw usage_error(std::string("unexpected argument \"") + argv[optind] + "\"");
+	});
 	return o;
 }
 

@@ -5,7 +5,6 @@
  * Checks of every cloud that it lies where its publisher put it and says what
  * its publisher wrote; exits with 1 if one did not.
  */
-#include <getopt.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -38,40 +37,28 @@ const char usage[] =
 	"MEMPOOL_SIZE must be set (64M is plenty), and a registry must be there:\n"
 	"/dev/agnocast, or agnocastd.\n";
 
-struct options {
+struct options : common_options {
 	std::string in = "/lidar/points";
 	std::string out = "/lidar/points_filtered";
 	double leaf = 0;	/* 0: auto */
-	double seconds = 0;
-	std::string stats;
-	bool help = false;
 };
 
 options parse(int argc, char **argv)
 {
-	static const option longs[] = {
-		{"in", required_argument, nullptr, 'i'},   {"out", required_argument, nullptr, 'o'},
-		{"leaf", required_argument, nullptr, 'l'}, {"seconds", required_argument, nullptr, 's'},
-		{"stats", required_argument, nullptr, 'S'}, {"help", no_argument, nullptr, 'h'},
-		{},
-	};
 	options o;
 
-	for (int c; (c = getopt_long(argc, argv, "i:o:l:s:h", longs, nullptr)) != -1;) {
+	parse_options(argc, argv, "i:o:l:", {
+		{"in", required_argument, nullptr, 'i'}, {"out", required_argument, nullptr, 'o'},
+		{"leaf", required_argument, nullptr, 'l'},
+	}, o, [&o](int c, const char *value) {
 		switch (c) {
-		case 'i': o.in = optarg; break;
-		case 'o': o.out = optarg; break;
+		case 'i': o.in = value; break;
+		case 'o': o.out = value; break;
 		case 'l':
-			o.leaf = strcmp(optarg, "auto") ? parse_number("--leaf", optarg, 0.001, 1000) : 0;
+			o.leaf = strcmp(value, "auto") ? parse_number("--leaf", value, 0.001, 1000) : 0;
 			break;
-		case 's': o.seconds = parse_number("--seconds", optarg, 0, 1e6); break;
-		case 'S': o.stats = optarg; break;
-		case 'h': o.help = true; break;
-		default: throw usage_error("wrong option");
 		}
-	}
-	if (optind < argc)
-		throw usage_error(std::string("unexpected argument \"") + argv[optind] + "\"");
+	});
 	return o;
 }
 

@@ -5,7 +5,6 @@
  * Checks every cloud as the filter does, says once a second how many came, and
  * can draw the last one.
  */
-#include <getopt.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,40 +40,28 @@ const char usage[] =
 	"MEMPOOL_SIZE must be set (16M is plenty), and a registry must be there:\n"
 	"/dev/agnocast, or agnocastd.\n";
 
-struct options {
+struct options : common_options {
 	std::string raw = "/lidar/points";
 	std::string filtered = "/lidar/points_filtered";
 	bool map = false;
 	bool quiet = false;
-	double seconds = 0;
-	std::string stats;
-	bool help = false;
 };
 
 options parse(int argc, char **argv)
 {
-	static const option longs[] = {
-		{"raw", required_argument, nullptr, 'r'}, {"filtered", required_argument, nullptr, 'f'},
-		{"map", no_argument, nullptr, 'm'},	  {"quiet", no_argument, nullptr, 'q'},
-		{"seconds", required_argument, nullptr, 's'}, {"stats", required_argument, nullptr, 'S'},
-		{"help", no_argument, nullptr, 'h'},	  {},
-	};
 	options o;
 
-	for (int c; (c = getopt_long(argc, argv, "r:f:mqs:h", longs, nullptr)) != -1;) {
+	parse_options(argc, argv, "r:f:mq", {
+		{"raw", required_argument, nullptr, 'r'}, {"filtered", required_argument, nullptr, 'f'},
+		{"map", no_argument, nullptr, 'm'}, {"quiet", no_argument, nullptr, 'q'},
+	}, o, [&o](int c, const char *value) {
 		switch (c) {
-		case 'r': o.raw = optarg; break;
-		case 'f': o.filtered = optarg; break;
+		case 'r': o.raw = value; break;
+		case 'f': o.filtered = value; break;
 		case 'm': o.map = true; break;
 		case 'q': o.quiet = true; break;
-		case 's': o.seconds = parse_number("--seconds", optarg, 0, 1e6); break;
-		case 'S': o.stats = optarg; break;
-		case 'h': o.help = true; break;
-		default: throw usage_error("wrong option");
 		}
-	}
-	if (optind < argc)
-		throw usage_error(std::string("unexpected argument \"") + argv[optind] + "\"");
+	});
 	return o;
 }
 
