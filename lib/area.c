@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <uapi/agnocast.h>
 
+#include "cgroup.h"
 #include "config.h"
 #include "copy.h"
 #include "pages.h"
@@ -263,14 +264,33 @@ static int say_no_room(int err, char *why, size_t len)
 	return err == -EFBIG ? err : -ENOSPC;
 }
 
+/* The kernel would not refuse the memory, but kill for it. */
+static int check_cgroup(uint64_t need, char *why, size_t len)
+{
+	char file[256] = "";
+	uint64_t room = cgroup_room("", file, sizeof(file));
+
+	if (need <= room)
+		return 0;
+	snprintf(why, len, "MEMPOOL_SIZE is %llu bytes, of which %llu are still to be had, but "
+		 "%s leaves only %llu: lower MEMPOOL_SIZE, or raise that limit (systemd: "
+		 "MemoryMax=, docker: --memory)", (unsigned long long)area.mempool_size,
+		 (unsigned long long)need, file, (unsigned long long)room);
+	return -ENOMEM;
+}
+
 int area_participate(char *why, size_t len)
 {
-	int ret = -ENOSPC;
+	uint64_t need;
+	int ret;
 
 	if (!own_area.header || area.private)
 		return -ECHILD;
-	if (pages_promise_needs() <= shmfile_free_space(area_fd()))
-		ret = pages_promise();
+	need = pages_promise_needs();
+	ret = check_cgroup(need, why, len);
+	if (ret)
+		return ret;
+	ret = need <= shmfile_free_space(area_fd()) ? pages_promise() : -ENOSPC;
 	if (ret)
 		return say_no_room(ret, why, len);
 	atomic_store_explicit(&own_area.header->participant, 1, memory_order_relaxed);

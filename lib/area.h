@@ -82,7 +82,8 @@ int area_file_punch(size_t offset, size_t len);
 
 /*
  * First endpoint: commit all of MEMPOOL_SIZE (and prefault it if
- * AGNOCAST_PREFAULT=1). -ENOSPC: @why gets both sizes.
+ * AGNOCAST_PREFAULT=1). -ENOSPC, or -ENOMEM for a limit on memory: @why gets
+ * both sizes.
  */
 int area_participate(char *why, size_t len);
 

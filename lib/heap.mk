@@ -7,6 +7,7 @@
 HEAP_SRCS := \
 	area.c \
 	block.c \
+	cgroup.c \
 	config.c \
 	copy.c \
 	fork.c \

@@ -198,8 +198,8 @@ AGNOCAST_API void agnocast_free(void *p);
  * library's thread. Subscriptions that exist are mapped before this returns.
  *
  * Return: 0; -EINVAL topic or options; -ENOSPC the topic or the registry is
- * full, or /dev/shm has less room than MEMPOOL_SIZE (the log names both); what
- * agnocast_status() says.
+ * full, or /dev/shm has less room than MEMPOOL_SIZE; -ENOMEM so has a memory
+ * cgroup of this process (the log names both sizes); what agnocast_status() says.
  */
 AGNOCAST_API int agnocast_publisher_create(const char *topic,
 		const struct agnocast_publisher_options *options,

@@ -351,6 +351,42 @@ full_shm()
 		LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$programs/heap_join"
 }
 
+# memory_group - where this shell's memory cgroup may have one below it, and the name of its limit
+memory_group()
+{
+	local below
+	below=$(sed -n 's/^[0-9]*:\([^:]*,\)*memory\(,[^:]*\)*://p' /proc/self/cgroup)
+	if [ -n "$below" ] && [ -w "/sys/fs/cgroup/memory$below" ]; then
+		echo "/sys/fs/cgroup/memory${below%/} memory.limit_in_bytes"
+		return
+	fi
+	below=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	grep -qw memory "/sys/fs/cgroup${below%/}/cgroup.subtree_control" 2>/dev/null &&
+		[ -w "/sys/fs/cgroup$below" ] && echo "/sys/fs/cgroup${below%/} memory.max"
+}
+
+# A limit that would kill is said instead, at the first endpoint.
+memory_limit()
+{
+	local dir limit
+	read -r dir limit < <(memory_group)
+	dir=$dir/agnocast-test.$$
+	if [ -z "$limit" ] || ! mkdir "$dir" 2>/dev/null; then
+		skip memory_limit "may not make a memory cgroup here"
+		return
+	fi
+	echo 48M >"$dir/$limit"
+	MEMPOOL_SIZE=64M says memory_limit_refuses_to_participate \
+		"MEMPOOL_SIZE is 67174400 bytes, of which 6[0-9]* .* $dir/$limit leaves only [1-4][0-9]{7}: " \
+		bash -c 'echo $$ >"$1/cgroup.procs" && exec "$0" publish </dev/null' \
+		"$programs/heap_mlock" "$dir"
+	MEMPOOL_SIZE=8M says memory_limit_that_suffices '^ready$' \
+		bash -c 'echo $$ >"$1/cgroup.procs" && exec "$0" publish </dev/null' \
+		"$programs/heap_mlock" "$dir"
+	for _ in $(seq 100); do rmdir "$dir" 2>/dev/null && return; sleep 0.05; done
+	not_ok memory_limit "$dir stays"
+}
+
 # --- programs that know nothing of us
 
 compatibility()
@@ -428,6 +464,7 @@ else
 	heap_check
 	guests
 	limits
+	memory_limit
 	onlookers
 	program heap_threads
 	program heap_spawn

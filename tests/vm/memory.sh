@@ -63,7 +63,7 @@ in_group()
 
 cgroup()
 {
-	local before after
+	local before after limit status
 	if ! echo +memory >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null; then
 		not_ok cgroup "no memory controller"
 		return
@@ -76,6 +76,14 @@ cgroup()
 		>"$work/out" 2>&1
 	[ "$(head -n 1 "$work/out")" = "0 " ] && ok cgroup_joins ||
 		not_ok cgroup_joins "$(head -n 1 "$work/out")"
+	# A pool that the limit forbids is refused, not killed for.
+	MEMPOOL_SIZE=64M in_group 48M "$programs/heap_mlock" publish </dev/null >"$work/out" 2>&1
+	status=$?
+	limit='MEMPOOL_SIZE is 67174400 .* /sys/fs/cgroup/agnocast-test/memory.max leaves only [1-4][0-9]{7}: '
+	[ $status -lt 128 ] && grep -qE "$limit" "$work/out" && ok cgroup_refuses_to_participate ||
+		not_ok cgroup_refuses_to_participate "status $status, $(head -n 1 "$work/out")"
+	MEMPOOL_SIZE=8M in_group 48M "$programs/heap_mlock" publish </dev/null >"$work/out" 2>&1 &&
+		ok cgroup_participates || not_ok cgroup_participates "$(head -n 1 "$work/out")"
 	in_group 48M env LD_PRELOAD="$AGNOCAST_LIB" timeout -s INT 100 "$programs/heap_limits" \
 		exhaust >"$work/out" 2>&1
 	status=$?
