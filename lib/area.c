@@ -52,7 +52,8 @@ static struct {
 	uint64_t	control_end;	/* committed up to here */
 	size_t		heap_top;	/* offset in the heap */
 	size_t		dumped;		/* offset in the heap; core dumps hold what is below */
-	bool		private;	/* a forked child's copy: no file */
+	bool		private;	/* a forked child's: no file */
+	bool		copied;		/* and the copy is made */
 } area = { .file.fd = -1 };
 
 static void publish_counters(void)
@@ -119,7 +120,7 @@ int area_file_commit(size_t offset, size_t len)
 int area_file_punch(size_t offset, size_t len)
 {
 	if (area.private)
-		return close_private(area_heap_base + offset, len);
+		return area.copied ? close_private(area_heap_base + offset, len) : 0;
 	return on_file(shmfile_punch, offset, len);
 }
 
@@ -439,10 +440,10 @@ void area_fork_release(void)
 }
 
 /*
- * What the child gets, in offsets of the area: the control part, and of the
- * heap what is in use. The first part at or after *@from; false: that was all.
+ * In offsets of the area, the control part and the runs of the heap that
+ * @next_run knows. The first part at or after *@from; false: that was all.
  */
-static bool next_part(size_t *from, size_t *to)
+static bool next_part(size_t *from, size_t *to, bool (*next_run)(size_t *, size_t *))
 {
 	size_t heap = *from > AGNOCAST_CONTROL_SIZE ? *from - AGNOCAST_CONTROL_SIZE : 0, end;
 
@@ -450,33 +451,46 @@ static bool next_part(size_t *from, size_t *to)
 		*to = area.control_end;
 		return true;
 	}
-	if (!pages_next_run(&heap, &end))
+	if (!next_run(&heap, &end))
 		return false;
 	*from = AGNOCAST_CONTROL_SIZE + heap;
 	*to = AGNOCAST_CONTROL_SIZE + end;
 	return true;
 }
 
-/* One mapping of nothing, and memory where the parts are: only that may count. */
+/* What the child's memory is, and what of it has a content. */
+static bool next_open(size_t *from, size_t *to)
+{
+	return next_part(from, to, pages_next_run);
+}
+
+static bool next_used(size_t *from, size_t *to)
+{
+	return next_part(from, to, pages_next_used);
+}
+
 static int copy_from_file(int fd)
 {
 	size_t from = 0, to;
-	int ret = close_private(own_area.base, own_area.size);
+	int ret = 0;
 
-	for (; !ret && next_part(&from, &to); from = to)
+	for (; !ret && next_open(&from, &to); from = to)
 		ret = open_private(own_area.base + from, to - from);
-	return ret ? ret : copy_file(fd, own_area.base, next_part);
+	return ret ? ret : copy_file(fd, own_area.base, next_used);
 }
 
-/* @len bytes of the mapping at @at become private memory. */
-static int copy_in_place(uintptr_t at, size_t len)
+/* [from, to) of the mapping becomes private memory. */
+static int copy_in_place(size_t from, size_t to)
 {
-	void *copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = (char *)own_area.base, *copy;
+	size_t len = to - from, begin = from, end;
 
+	copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (copy == MAP_FAILED)
 		return -ENOMEM;
-	memcpy(copy, (void *)at, len);
-	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)at) == MAP_FAILED)
+	for (; next_used(&begin, &end) && begin < to; begin = end)
+		memcpy(copy + begin - from, at + begin, (end < to ? end : to) - begin);
+	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at + from) == MAP_FAILED)
 		return -ENOMEM;
 	return 0;
 }
@@ -487,8 +501,8 @@ static int copy_from_mapping(void)
 	size_t from = 0, to, done = 0;
 	int ret = 0;
 
-	for (; !ret && next_part(&from, &to); from = to) {
-		ret = copy_in_place(own_area.base + from, to - from);
+	for (; !ret && next_open(&from, &to); from = to) {
+		ret = copy_in_place(from, to);
 		if (!ret && from > done)
 			ret = close_private(own_area.base + done, from - done);
 		done = to;
@@ -496,31 +510,39 @@ static int copy_from_mapping(void)
 	return ret ? ret : close_private(own_area.base + done, own_area.size - done);
 }
 
-/* The mapping becomes private. */
-static int become_private(void)
+/* Nothing of this process can write its parent's memory any more. */
+static int let_go(void)
 {
-	int fd = shmfile_fd(&area.file), ret;
-
-	pages_keep_used();
-	ret = fd < 0 ? copy_from_mapping() : copy_from_file(fd);
-	if (ret)
-		return ret;
-	shmfile_close(&area.file);
-	area.file.path[0] = 0;
 	area.private = true;
 	area.lock = 0;		/* a child inherits no locks */
-	pages_show();
-	return 0;
+	own_area.header = NULL;
+	if (shmfile_fd(&area.file) >= 0)
+		return close_private(own_area.base, own_area.size);
+	return (int)raw_call(SYS_mprotect, own_area.base, own_area.size, PROT_READ);
 }
 
 int area_fork_child(void)
 {
-	int ret = area.private ? 0 : become_private();
+	int ret = area.private ? 0 : let_go();
 
-	if (ret)
-		return ret;
 	pi_mutex_init(&area_lock);
 	pages_fork_child();
 	block_fork_release();
+	return ret;
+}
+
+int area_fork_copy(void)
+{
+	int ret;
+
+	pages_keep_used();
+	ret = area.file.fd < 0 ? copy_from_mapping() : copy_from_file(area.file.fd);
+	if (ret)
+		return ret;
+	shmfile_close(&area.file);
+	area.file.path[0] = 0;
+	area.copied = true;
+	own_area.header = (struct agnocast_area *)own_area.base;
+	pages_show();
 	return 0;
 }

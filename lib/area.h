@@ -102,16 +102,19 @@ uint64_t area_control_grow(size_t len, int *err);
 /*
  * fork. area_fork_prepare() holds area, pages and blocks still until
  * area_fork_release() in the parent. In between area_fork_share() lets the
- * child inherit the mapping, until area_fork_unshare(). The child calls
- * area_fork_child() before anything of it touches the area: the inherited
- * mapping becomes a private copy, unless it is one already. -errno: the child
- * has no heap.
+ * child inherit the mapping, until area_fork_unshare().
+ *
+ * The child calls area_fork_child() before anything of it touches the area: its
+ * parent's is then out of reach. A member's child calls area_fork_copy() next,
+ * which gives it private memory at the same addresses. In between it may give
+ * pages back, which are not copied then. -errno: the child has no heap.
  */
 void area_fork_prepare(void);
 void area_fork_share(void);
 void area_fork_unshare(void);
 void area_fork_release(void);
 int area_fork_child(void);
+int area_fork_copy(void);
 
 /* block.c's part in that. */
 void block_fork_prepare(void);

@@ -3,8 +3,8 @@
  * fork.c - a forked child gets a private copy of the heap
  *
  * The area is not inherited by default. Around fork() it is, and the first
- * thing that the child does is to replace it by a copy, while the forking
- * thread of the parent waits. Two things of libc run in the child even before
+ * thing that the child does is to replace it by a copy of what is allocated,
+ * while the forking thread of the parent waits. Two things of libc run in the child even before
  * that and would write the parent's memory: it resets the locks of all FILEs,
  * which lie in the heap (hidden from it here), and it clears thread-specific
  * data (heap.c keeps that elsewhere).
@@ -30,11 +30,13 @@
 
 #include "area.h"
 #include "heap.h"
+#include "pages.h"
 #include "raw.h"
 #include "start.h"
 #include "window.h"
 
 #define NO_PIPE_TRIES	6000	/* 10 ms each: then the child is taken for dead */
+#define SMALL		((size_t)2 << 20)	/* copied before it is known what of it is free */
 #define NO_HEAP		"agnocast: no memory for the heap of a forked child: it is killed\n"
 
 /* libc's list of all FILEs; exported, if not in a header. */
@@ -212,6 +214,12 @@ static void parent(void)
 	errno = saved;		/* where fork() failed, libc sets it once more */
 }
 
+static void die(void)
+{
+	raw_write(STDERR_FILENO, NO_HEAP, sizeof(NO_HEAP) - 1);
+	raw_call(SYS_kill, raw_call(SYS_getpid), SIGKILL);
+}
+
 static void child(void)
 {
 	sigset_t old = now.signals;
@@ -221,18 +229,19 @@ static void child(void)
 		raw_close(now.done[0]);
 		now.done[0] = -1;
 	}
-	if (now.area && area_fork_child()) {
-		raw_write(STDERR_FILENO, NO_HEAP, sizeof(NO_HEAP) - 1);
-		raw_call(SYS_kill, raw_call(SYS_getpid), SIGKILL);
-	}
+	if (now.area && area_fork_child())
+		die();
+	heap_fork_child();
 	if (now.member) {
+		if (pages_bytes_used() > SMALL)
+			heap_fork_drop_free();
+		if (area_fork_copy())
+			die();
 		window_fork_child();
 		tell_parent();
 		reset_files();
-	}
-	heap_fork_child();
-	if (now.member)
 		start_become_child();
+	}
 	pthread_mutex_unlock(&fork_lock);
 	restore_signals(&old);
 	if (now.member)

@@ -31,4 +31,7 @@ void heap_fork_prepare(void);
 void heap_fork_parent(void);
 void heap_fork_child(void);
 
+/* Then, in a child whose heap is not yet copied: give back what is free. */
+void heap_fork_drop_free(void);
+
 #endif /* AGNOCAST_HEAP_H */

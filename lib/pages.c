@@ -519,14 +519,33 @@ void pages_populate_no_more(void)
 	pthread_mutex_unlock(&pages_lock);
 }
 
-bool pages_next_run(size_t *from, size_t *to)
+static bool next_run(const uint64_t *map, size_t *from, size_t *to)
 {
-	size_t first = find(pages.committed, true, *from / pages.page, pages.top);
-	size_t end = find(pages.committed, false, first, pages.top);
+	size_t first = find(map, true, *from / pages.page, pages.top);
+	size_t end = find(map, false, first, pages.top);
 
 	*from = first * pages.page;
 	*to = end * pages.page;
 	return first < end;
+}
+
+bool pages_next_run(size_t *from, size_t *to)
+{
+	return next_run(pages.committed, from, to);
+}
+
+bool pages_next_used(size_t *from, size_t *to)
+{
+	return next_run(pages.used, from, to);
+}
+
+size_t pages_bytes_used(void)
+{
+	size_t from = 0, to, bytes = 0;
+
+	for (; pages_next_used(&from, &to); from = to)
+		bytes += to - from;
+	return bytes;
 }
 
 int pages_each_run(int (*each)(size_t from, size_t to))

@@ -74,6 +74,12 @@ void pages_populate_no_more(void);
  */
 bool pages_next_run(size_t *from, size_t *to);
 
+/* The same of pages that are the allocator's. */
+bool pages_next_used(size_t *from, size_t *to);
+
+/* Bytes of these. */
+size_t pages_bytes_used(void);
+
 /* Calls @each with the bounds of every such run, until it returns an error. */
 int pages_each_run(int (*each)(size_t from, size_t to));
 

@@ -374,6 +374,30 @@ static void holes(void)
 	judge("holes_are_not_copied", pid);
 }
 
+/* Nor is what is free and was not given back. */
+static void free_memory(void)
+{
+	size_t size = (size_t)256 << 20;
+	char *p = malloc(size);
+	pid_t pid;
+
+	memset(p, 1, size);
+	free(p);
+	pid = fork();
+	if (!pid) {
+		if (proc_kib("/proc/self/status", "RssAnon:") > size / 1024 / 2)
+			_exit(1);
+		p = calloc(1, size);
+		for (size_t i = 0; i < size; i++)
+			if (p[i])
+				_exit(2);
+		free(p);
+		_exit(ravage());
+	}
+	judge("free_memory_is_not_copied", pid);
+	malloc_trim(0);
+}
+
 /* As many mappings would be too many. */
 static void many_holes(void)
 {
@@ -699,6 +723,7 @@ int main(int argc, char **argv)
 	storm();
 	daemonize();
 	holes();
+	free_memory();
 	many_holes();
 	child_trims();
 	raw_clone();
