@@ -41,34 +41,39 @@ static bool sleepers_are_valid(const struct agnocast_sleeper *sleepers, u32 coun
 	return true;
 }
 
-int agk_wake(struct agk_session *session, u64 publisher,
-	     const struct agnocast_sleeper *sleepers, u32 count,
-	     void (*ring)(void *bell))
+int agk_wake(struct agk_session *session, struct agk_wake *wake,
+	     void (*hold)(void *bell))
 {
 	struct agk_world *world = session->world;
 	struct agk_endpoint *from, *to;
-	u32 i, woken = 0;
+	u32 i;
 	int ret = 0;
 
-	if (!sleepers_are_valid(sleepers, count))
+	wake->held = 0;
+	if (!sleepers_are_valid(wake->sleepers, wake->count))
 		return -EINVAL;
 	mutex_lock(&world->lock);
-	from = agk_endpoint_find(world, publisher);
+	from = agk_endpoint_find(world, wake->publisher);
 	if (session->ended)
 		ret = -ENOTCONN;
 	else if (!from || from->session != session || from->kind != AGNOCAST_PUBLISHER)
 		ret = -EBADF;
-	for (i = 0; !ret && i < count; i++) {
-		to = agk_endpoint_find(world, sleepers[i].subscription);
+	for (i = 0; !ret && i < wake->count; i++) {
+		const struct agnocast_sleeper *sleeper = &wake->sleepers[i];
+
+		to = agk_endpoint_find(world, sleeper->subscription);
 		/* Gone meanwhile, or not ours to wake: nothing to be done for it. */
 		if (to && to->topic == from->topic && to->kind == AGNOCAST_SUBSCRIPTION &&
-		    to->session->bell[sleepers[i].bell]) {
-			ring(to->session->bell[sleepers[i].bell]);
-			woken++;
+		    to->session->bell[sleeper->bell]) {
+			void *bell = to->session->bell[sleeper->bell];
+
+			hold(bell);
+			wake->bells[wake->held++] = bell;
 		}
 	}
 	if (!ret)
-		trace_agnocast_wake(publisher, session->id, session->who.pid, count, woken);
+		trace_agnocast_wake(wake->publisher, session->id, session->who.pid,
+				    wake->count, wake->held);
 	mutex_unlock(&world->lock);
 	return ret;
 }
@@ -102,7 +107,7 @@ int agk_bell_get(struct agk_session *session, u64 owner, u32 which, void **bell)
 		ret = -ENOTCONN;
 	else if (!reader || !reader->bell[which])
 		ret = -ENOENT;
-	else if (!publishes_to(session, reader))
+	else if (reader != session && !publishes_to(session, reader))
 		ret = -EPERM;
 	else
 		*bell = reader->bell[which];

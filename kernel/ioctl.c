@@ -10,16 +10,15 @@
 
 #include <linux/build_bug.h>
 #include <linux/err.h>
-#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <uapi/agnocast.h>
 
-#include "compat.h"
 #include "corpse.h"
 #include "device.h"
+#include "eventbell.h"
 
 #define LIST_PAGE 32768U	/* most bytes of records in one call */
 
@@ -239,50 +238,62 @@ static int ioc_cleaned(struct agk_session *session, void __user *argp)
 static int ioc_bell(struct agk_session *session, void __user *argp)
 {
 	struct agnocast_bell args;
-	struct eventfd_ctx *bell;
-	void *old = NULL;
+	void *bell, *old = NULL;
 	int ret;
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
 	if (args.session || args.pad || args.bell >= AGNOCAST_BELLS_MAX)
 		return -EINVAL;
-	bell = eventfd_ctx_fdget(args.fd_in);
+	bell = agk_eventbell_open(args.fd_in);
 	if (IS_ERR(bell))
 		return PTR_ERR(bell);
 	ret = agk_bell_set(session, args.bell, bell, &old);
-	if (ret)
-		old = bell;
-	if (old)
-		eventfd_ctx_put(old);
+	agk_eventbell_put(ret ? bell : old);
 	return ret;
 }
 
-static void ring(void *bell)
+/* No lock is held: a wake of 512 processes holds up no join or exit. */
+static void ring_all(struct agk_wake *wake)
 {
-	agk_eventfd_signal(bell);
+	u32 i;
+
+	for (i = 0; i < wake->held; i++) {
+		agk_eventbell_ring(wake->bells[i]);
+		agk_eventbell_put(wake->bells[i]);
+	}
 }
 
 static int ioc_wake(struct agk_session *session, void __user *argp)
 {
 	struct agnocast_sleeper few[8], *sleepers = few;
 	struct agnocast_wake args;
-	u32 count;
-	int ret;
+	struct agk_wake wake;
+	void *few_bells[ARRAY_SIZE(few)];
+	int ret = -EFAULT;
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
 	if (args.sleepers_len % sizeof(*sleepers) ||
 	    args.sleepers_len > AGNOCAST_ENDPOINTS_MAX * sizeof(*sleepers))
 		return -EINVAL;
-	count = args.sleepers_len / sizeof(*sleepers);
-	if (count > ARRAY_SIZE(few))
-		sleepers = kmalloc_array(count, sizeof(*sleepers), GFP_KERNEL);
-	if (!sleepers)
-		return -ENOMEM;
-	ret = -EFAULT;
+	wake = (struct agk_wake){
+		.publisher = args.publisher, .bells = few_bells,
+		.count = args.sleepers_len / sizeof(*sleepers),
+	};
+	if (wake.count > ARRAY_SIZE(few)) {
+		/* The bells behind the sleepers. */
+		sleepers = kmalloc_array(wake.count, sizeof(*sleepers) + sizeof(*wake.bells),
+					 GFP_KERNEL);
+		if (!sleepers)
+			return -ENOMEM;
+		wake.bells = (void **)(sleepers + wake.count);
+	}
+	wake.sleepers = sleepers;
 	if (!copy_from_user(sleepers, u64_to_user_ptr(args.sleepers), args.sleepers_len))
-		ret = agk_wake(session, args.publisher, sleepers, count, ring);
+		ret = agk_wake(session, &wake, agk_eventbell_hold);
+	if (!ret)
+		ring_all(&wake);
 	if (sleepers != few)
 		kfree(sleepers);
 	return ret;

@@ -10,7 +10,6 @@
 
 #include <linux/cred.h>
 #include <linux/err.h>
-#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -22,6 +21,7 @@
 #include <linux/user_namespace.h>
 
 #include "corpse.h"
+#include "eventbell.h"
 #include "member.h"
 
 static struct agk_member *find_locked(struct agk_home_world *world)
@@ -77,8 +77,7 @@ static void put_bells(struct agk_session *session)
 	u32 i;
 
 	for (i = 0; i < AGNOCAST_BELLS_MAX; i++)
-		if (session->bell[i])
-			eventfd_ctx_put(session->bell[i]);
+		agk_eventbell_put(session->bell[i]);
 }
 
 static void member_release(struct kref *ref)

@@ -180,11 +180,22 @@ int agk_mapping_acknowledge(struct agk_session *session, u64 reader);
 
 /* bell.c: gives back the one that was there before, or NULL. */
 int agk_bell_set(struct agk_session *session, u32 which, void *bell, void **old);
-/* Calls @ring, which must not sleep, for each; the world's lock is held. */
-int agk_wake(struct agk_session *session, u64 publisher,
-	     const struct agnocast_sleeper *sleepers, u32 count,
-	     void (*ring)(void *bell));
-/* For a home whose publishers ring for themselves. */
+
+struct agk_wake {
+	u64	publisher;
+	const struct agnocast_sleeper *sleepers;
+	u32	count;
+	u32	held;		/* out: how many there are in .bells */
+	void	**bells;	/* out: whom to ring; room for .count */
+};
+
+/*
+ * Finds the bells, and calls @hold for each, which must not sleep: a world's
+ * lock is held. The caller rings them when it is not, and lets go of them.
+ */
+int agk_wake(struct agk_session *session, struct agk_wake *wake,
+	     void (*hold)(void *bell));
+/* For a home whose publishers ring for themselves; an owner may have its own again. */
 int agk_bell_get(struct agk_session *session, u64 owner, u32 which, void **bell);
 
 /* listing.c: stores records in @buf, sets .next, .count and .record_size. */

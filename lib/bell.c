@@ -10,11 +10,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "area.h"
+#include "ownfd.h"
 #include "raw.h"
 #include "start.h"
 
 static pthread_mutex_t bells_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic int bell_fd[AGNOCAST_BELLS] = { -1, -1 };	/* set once, under the lock */
+/* Written under the lock. */
+static _Atomic int bell_handle[AGNOCAST_BELLS] = { OWNFD_NONE, OWNFD_NONE };
 
 static int hand_over(uint32_t which, int fd)
 {
@@ -23,43 +26,84 @@ static int hand_over(uint32_t which, int fd)
 	return registry_client_call(&registry, AGNOCAST_BELL_CMD, &args);
 }
 
+/* The handle of a new one, or -errno. */
 static int make(uint32_t which)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ret;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), handle, ret;
 
 	if (fd < 0)
 		return -errno;
-	fd = registry_client_raise_fd(fd);
-	ret = hand_over(which, fd);
-	if (ret) {
-		close(fd);
-		return ret;
-	}
-	atomic_store_explicit(&bell_fd[which], fd, memory_order_release);
-	return fd;
+	handle = ownfd_keep(fd);
+	ret = hand_over(which, ownfd_number(handle));
+	if (!ret)
+		return handle;
+	ownfd_close(handle);
+	return ret;
+}
+
+/*
+ * The host closed it. Publishers that agnocastd gave it to still ring the old
+ * one: so it is asked for that. The module's publishers ring what it has.
+ */
+static int remake(uint32_t which)
+{
+	struct agnocast_bell args = { .session = own_area.session, .bell = which,
+				      .fd_in = -1, .fd_out = -1 };
+	int ret;
+
+	if (!registry.daemon)
+		return make(which);
+	ret = registry_client_call(&registry, AGNOCAST_OPEN_BELL_CMD, &args);
+	if (!ret && args.fd_out < 0)
+		ret = -EMFILE;
+	return ret ? ret : ownfd_adopt(args.fd_out);
+}
+
+int bell_handle_of(uint32_t which)
+{
+	return atomic_load_explicit(&bell_handle[which], memory_order_acquire);
 }
 
 int bell_open(uint32_t which)
 {
-	int fd = atomic_load_explicit(&bell_fd[which], memory_order_acquire);
+	int fd = ownfd_number(bell_handle_of(which)), handle;
 
 	if (fd >= 0)
 		return fd;
 	pthread_mutex_lock(&bells_lock);
-	fd = atomic_load_explicit(&bell_fd[which], memory_order_relaxed);
-	if (fd < 0)
-		fd = make(which);
+	handle = atomic_load_explicit(&bell_handle[which], memory_order_relaxed);
+	fd = ownfd_number(handle);
+	if (fd < 0) {
+		bool again = handle != OWNFD_NONE;
+
+		handle = again ? remake(which) : make(which);
+		fd = handle < 0 ? handle : ownfd_number(handle);
+		if (handle >= 0)
+			atomic_store_explicit(&bell_handle[which], handle, memory_order_release);
+		/* What the old one may have been rung for. */
+		if (again && handle >= 0)
+			bell_ring_own(which);
+	}
 	pthread_mutex_unlock(&bells_lock);
 	return fd;
 }
 
 void bell_ring_own(uint32_t which)
 {
-	int fd = atomic_load_explicit(&bell_fd[which], memory_order_acquire);
+	int fd = ownfd_number(bell_handle_of(which));
 	const uint64_t one = 1;
 
 	if (fd >= 0)
 		raw_write(fd, &one, sizeof(one));
+}
+
+void bell_reset(uint32_t which)
+{
+	int fd = ownfd_number(bell_handle_of(which));
+	uint64_t count;
+
+	if (fd >= 0)
+		raw_read(fd, &count, sizeof(count));
 }
 
 int bell_epoll(uint64_t data)
@@ -72,7 +116,6 @@ int bell_epoll(uint64_t data)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
 		return -errno;
-	epoll = registry_client_raise_fd(epoll);
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &event)) {
 		int ret = -errno;
 
@@ -88,10 +131,19 @@ int bells_rejoin(void)
 
 	pthread_mutex_lock(&bells_lock);
 	for (uint32_t which = 0; which < AGNOCAST_BELLS && !ret; which++) {
-		int fd = atomic_load_explicit(&bell_fd[which], memory_order_relaxed);
+		int handle = atomic_load_explicit(&bell_handle[which], memory_order_relaxed);
+		int fd = ownfd_number(handle);
 
-		if (fd >= 0)
+		/* Lost, and nobody has it any more who could give it back. */
+		if (fd < 0 && handle != OWNFD_NONE) {
+			handle = make(which);
+			ret = handle < 0 ? handle : 0;
+			if (!ret)
+				atomic_store_explicit(&bell_handle[which], handle,
+						      memory_order_release);
+		} else if (fd >= 0) {
 			ret = hand_over(which, fd);
+		}
 	}
 	pthread_mutex_unlock(&bells_lock);
 	return ret;

@@ -16,10 +16,17 @@
 #include <uapi/agnocast.h>
 #include <agnocast/layout.h>
 
-/* This process's eventfd AGNOCAST_BELL_..., or -errno. Not to be closed. */
+/*
+ * This process's eventfd AGNOCAST_BELL_..., or -errno. Not to be closed. If the
+ * host did, it is there again, perhaps another one, and rung.
+ */
 int bell_open(uint32_t which);
+/* Its handle: another one for another eventfd. No system call. */
+int bell_handle_of(uint32_t which);
 /* Rings it, if it was ever opened. */
 void bell_ring_own(uint32_t which);
+/* Reads it, if it was ever opened. */
+void bell_reset(uint32_t which);
 /* A new epoll descriptor that hears AGNOCAST_BELL_EDGE (data: @data), or -errno. */
 int bell_epoll(uint64_t data);
 

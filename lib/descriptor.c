@@ -9,7 +9,6 @@
 
 #include "bell.h"
 #include "participant.h"
-#include "raw.h"
 #include "wait.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -68,12 +67,11 @@ static bool any_visible(void)
 static void reset(void)
 {
 	bool stirs = false;
-	uint64_t count;
 
 	if (any_visible())
 		return;
 	rounds++;
-	raw_read(bell_open(AGNOCAST_BELL_LEVEL), &count, sizeof(count));
+	bell_reset(AGNOCAST_BELL_LEVEL);
 	for (struct agnocast_subscription *sub = members; sub; sub = sub->pollable_next) {
 		pthread_mutex_lock(&sub->lock);
 		wait_arm(sub, AGNOCAST_BELL_LEVEL);

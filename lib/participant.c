@@ -18,7 +18,9 @@
 #include "blind.h"
 #include "clock.h"
 #include "heap.h"
+#include "bell.h"
 #include "log.h"
+#include "ownfd.h"
 #include "pages.h"
 #include "peer.h"
 #include "publisher.h"
@@ -39,12 +41,12 @@ static struct {
 	pthread_mutex_t lock;
 	bool	entered;		/* lock */
 	bool	queue_is_mine;		/* lock */
-	int	queue;			/* -1: none */
-	int	event;
+	int	queue;			/* a handle; once there is a thread, the thread's */
+	_Atomic int event;		/* a handle */
 	uint32_t stale_seen;		/* the thread's */
 	struct agnocast_publisher *publishers;	/* lock */
 	struct agnocast_subscription *subscriptions;	/* lock */
-} self = { .lock = PTHREAD_MUTEX_INITIALIZER, .queue = -1, .event = -1 };
+} self = { .lock = PTHREAD_MUTEX_INITIALIZER, .queue = OWNFD_NONE, .event = OWNFD_NONE };
 
 static atomic_bool alive = true;
 
@@ -65,11 +67,13 @@ void participant_unlock(void)
 
 void participant_kick(void)
 {
+	/* Acquire: the descriptor is there before its handle. */
+	int fd = ownfd_number(atomic_load_explicit(&self.event, memory_order_acquire));
 	uint64_t one = 1;
 
 	/* Full: kicked enough. Closed by the host: the tick serves. */
-	if (self.event >= 0)
-		raw_write(self.event, &one, sizeof(one));
+	if (fd >= 0)
+		raw_write(fd, &one, sizeof(one));
 }
 
 void participant_add_publisher(struct agnocast_publisher *pub)
@@ -172,6 +176,74 @@ static bool housekeeping(void)
 	return busy;
 }
 
+static int open_event(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	/* Release: pairs with participant_kick(). */
+	atomic_store_explicit(&self.event, ownfd_keep(fd), memory_order_release);
+	return 0;
+}
+
+static void open_queue(void)
+{
+	int fd = queue_create(own_area.pid);
+
+	self.queue = OWNFD_NONE;
+	if (fd < 0) {
+		log_line(AGNOCAST_LOG_WARNING, "no message queue /new_publisher@%u: %s; "
+			 "new publishers are noticed up to %d ms later",
+			 own_area.pid, strerrordesc_np(-fd), TICK_MS);
+		return;
+	}
+	self.queue = ownfd_keep(fd);
+	self.queue_is_mine = true;
+}
+
+/* Makes anew what the host closed. Without: hints are lost, the tick is not. */
+static void look_after_descriptors(void)
+{
+	if (ownfd_number(atomic_load_explicit(&self.event, memory_order_relaxed)) < 0)
+		open_event();
+	if (self.queue != OWNFD_NONE && ownfd_number(self.queue) < 0)
+		open_queue();
+	for (uint32_t which = 0; which < AGNOCAST_BELLS; which++)
+		if (bell_handle_of(which) != OWNFD_NONE)
+			bell_open(which);
+	if (rejoin_watch() == -EBADF)
+		rejoin_hung_up();
+}
+
+/* Until something is to be done, or @timeout_ms are over. */
+static void sleep_for(int timeout_ms)
+{
+	struct pollfd fds[3] = {
+		{ .fd = ownfd_number(atomic_load_explicit(&self.event, memory_order_relaxed)),
+		  .events = POLLIN },
+		{ .fd = ownfd_number(self.queue), .events = POLLIN },
+		{ .fd = rejoin_watch() },	/* hang-ups only */
+	};
+	uint64_t drained;
+
+	/* What is there after the poll may be the host's: looks again. */
+	if (poll(fds, 3, timeout_ms) < 0 && errno != EINTR)
+		usleep(TICK_MS * 1000);
+	if (fds[0].revents & POLLIN) {
+		int fd = ownfd_number(atomic_load_explicit(&self.event, memory_order_relaxed));
+
+		if (fd < 0 || raw_read(fd, &drained, sizeof(drained)) < 0)
+			usleep(BUSY_TICK_MS * 1000);
+	}
+	if (fds[1].revents & POLLIN && ownfd_number(self.queue) >= 0)
+		queue_drain(ownfd_number(self.queue));
+	else if (fds[1].revents)
+		usleep(BUSY_TICK_MS * 1000);
+	if (fds[2].revents)
+		rejoin_hung_up();
+}
+
 static void *thread_main(void *arg)
 {
 	int timeout = 0;
@@ -179,25 +251,8 @@ static void *thread_main(void *arg)
 	(void)arg;
 	prctl(PR_SET_NAME, "agnocast");
 	for (;;) {
-		struct pollfd fds[3] = {
-			{ .fd = self.event, .events = POLLIN },
-			{ .fd = self.queue, .events = POLLIN },
-			{ .fd = rejoin_watch() },	/* hang-ups only */
-		};
-		uint64_t drained;
-
-		if (poll(fds, 3, timeout) < 0 && errno != EINTR)
-			usleep(TICK_MS * 1000);
-		/* Descriptors that the host closed: hints are lost, the tick is not. */
-		if ((fds[0].revents | fds[1].revents) & (POLLNVAL | POLLERR))
-			usleep(BUSY_TICK_MS * 1000);
-		if (fds[0].revents & POLLIN &&
-		    read(self.event, &drained, sizeof(drained)) < 0)
-			usleep(BUSY_TICK_MS * 1000);
-		if (fds[1].revents & POLLIN)
-			queue_drain(self.queue);
-		if (fds[2].revents)
-			rejoin_hung_up();
+		sleep_for(timeout);
+		look_after_descriptors();
 		if (rejoin_pending())
 			rejoin();
 		timeout = housekeeping() ? BUSY_TICK_MS : TICK_MS;
@@ -241,20 +296,6 @@ static void in_child(void)
 	self.queue_is_mine = false;
 }
 
-static void open_queue(void)
-{
-	int fd = queue_create(own_area.pid);
-
-	if (fd < 0) {
-		log_line(AGNOCAST_LOG_WARNING, "no message queue /new_publisher@%u: %s; "
-			 "new publishers are noticed up to %d ms later",
-			 own_area.pid, strerrordesc_np(-fd), TICK_MS);
-		return;
-	}
-	self.queue = fd;
-	self.queue_is_mine = true;
-}
-
 /* The lock is held. */
 static int enter_first(void)
 {
@@ -271,11 +312,11 @@ static int enter_first(void)
 			 strerrordesc_np(-ret));
 		return ret;
 	}
-	if (self.event < 0)
-		self.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (self.event < 0)
-		return -errno;
-	if (self.queue < 0)
+	if (self.event == OWNFD_NONE)
+		ret = open_event();
+	if (ret)
+		return ret;
+	if (self.queue == OWNFD_NONE)
 		open_queue();
 	start_hooks(at_exit, NULL, NULL, in_child);
 	ret = heap_thread_start();

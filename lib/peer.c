@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "log.h"
 #include "maps.h"
+#include "ownfd.h"
 #include "participant.h"
 #include "probes.h"
 #include "raw.h"
@@ -137,10 +138,7 @@ static bool is_unused(const struct peer *peer)
 static void close_bells(struct peer *peer)
 {
 	for (uint32_t which = 0; which < AGNOCAST_BELLS; which++) {
-		int fd = atomic_load_explicit(&peer->bell[which], memory_order_relaxed);
-
-		if (fd >= 0)
-			close(fd);
+		ownfd_close(atomic_load_explicit(&peer->bell[which], memory_order_relaxed));
 	}
 }
 
@@ -261,7 +259,7 @@ static struct peer *peer_add(uint64_t session)
 		return NULL;
 	peer->session = session;
 	for (uint32_t which = 0; which < AGNOCAST_BELLS; which++)
-		atomic_init(&peer->bell[which], -1);
+		atomic_init(&peer->bell[which], OWNFD_NONE);
 	peer->next = peers;
 	peers = peer;
 	return peer;
@@ -394,7 +392,7 @@ void peer_ring(struct peer *peer, uint32_t which)
 		bell_ring_own(which);
 		return;
 	}
-	fd = atomic_load_explicit(&peer->bell[which], memory_order_acquire);
+	fd = ownfd_number(atomic_load_explicit(&peer->bell[which], memory_order_acquire));
 	if (fd >= 0) {
 		ring_fd(fd);
 		return;
@@ -409,18 +407,19 @@ static void open_and_ring(struct peer *peer, uint32_t which)
 {
 	struct agnocast_bell args = { .session = peer->session, .bell = which,
 				      .fd_in = -1, .fd_out = -1 };
+	int handle;
 
 	if (registry_client_call(&registry, AGNOCAST_OPEN_BELL_CMD, &args) ||
 	    args.fd_out < 0)
 		return;		/* the next round tries again */
-	args.fd_out = registry_client_raise_fd(args.fd_out);
-	atomic_store_explicit(&peer->bell[which], args.fd_out, memory_order_release);
+	handle = ownfd_adopt(args.fd_out);
+	atomic_store_explicit(&peer->bell[which], handle, memory_order_release);
 	/*
 	 * The bit goes after the descriptor is there: who set it before that is
 	 * rung for now, who comes later rings itself.
 	 */
 	atomic_fetch_and_explicit(&peer->ring, ~(1u << which), memory_order_seq_cst);
-	ring_fd(args.fd_out);
+	ring_fd(ownfd_number(handle));
 }
 
 void peers_ring(void)
@@ -430,10 +429,12 @@ void peers_ring(void)
 		uint32_t ring = atomic_load_explicit(&peer->ring, memory_order_relaxed);
 
 		for (uint32_t which = 0; which < AGNOCAST_BELLS; which++) {
-			int fd = atomic_load_explicit(&peer->bell[which], memory_order_relaxed);
+			int fd;
 
 			if (!(ring & (1u << which)))
 				continue;
+			fd = ownfd_number(atomic_load_explicit(&peer->bell[which],
+							       memory_order_relaxed));
 			if (fd < 0)
 				open_and_ring(peer, which);
 			else if (atomic_fetch_and_explicit(&peer->ring, ~(1u << which),

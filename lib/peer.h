@@ -29,7 +29,7 @@ struct peer {
 	_Atomic bool	acknowledged;	/* blind to it, and it holds nothing of ours */
 	uint64_t	retry_ns;	/* not before, after an error */
 	uint64_t	asked_ns;	/* when it was last wanted */
-	_Atomic int	bell[AGNOCAST_BELLS];	/* its eventfds; -1: not opened */
+	_Atomic int	bell[AGNOCAST_BELLS];	/* its eventfds; handles, see ownfd.h */
 	_Atomic uint32_t ring;		/* a bit per bell that is to be opened and rung */
 	struct peer	*next;
 };

@@ -8,8 +8,13 @@
 #ifndef AGNOCAST_RAW_H
 #define AGNOCAST_RAW_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,6 +48,24 @@ static inline long raw_read(int fd, void *buf, size_t len)
 static inline long raw_write(int fd, const void *buf, size_t len)
 {
 	return raw_call(SYS_write, fd, buf, len);
+}
+
+#define RAW_HIGH_FD 900
+
+/* Moves a descriptor out of the way of hosts that close or redirect low ones. */
+static inline int raw_raise(int fd)
+{
+	struct rlimit limit;
+	int floor = RAW_HIGH_FD, high;
+
+	if (!raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) &&
+	    limit.rlim_cur <= RAW_HIGH_FD + 64)
+		floor = limit.rlim_cur > 64 ? (int)limit.rlim_cur - 64 : 3;
+	high = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, floor);
+	if (high < 0)
+		return fd;
+	raw_close(fd);
+	return high;
 }
 
 #endif /* AGNOCAST_RAW_H */

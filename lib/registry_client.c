@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,7 +27,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HIGH_FD 900
+#include "raw.h"
+
 #define POSTED_MAX 64	/* bytes of a command's structure */
 
 static void lock_take(uint32_t *lock)
@@ -46,20 +46,6 @@ static void lock_give(uint32_t *lock)
 {
 	if (__atomic_exchange_n(lock, 0, __ATOMIC_RELEASE) == 2)
 		syscall(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1);
-}
-
-int registry_client_raise_fd(int fd)
-{
-	struct rlimit limit;
-	int floor = HIGH_FD, high;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD + 64)
-		floor = limit.rlim_cur > 64 ? (int)limit.rlim_cur - 64 : 3;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
-	if (high < 0)
-		return fd;
-	close(fd);
-	return high;
 }
 
 static int connect_socket(const char *path)
@@ -88,7 +74,7 @@ static int connect_to(struct registry_client *client)
 
 	if (fd < 0)
 		return client->daemon ? fd : -errno;
-	client->fd = registry_client_raise_fd(fd);
+	client->fd = raw_raise(fd);
 	if (!fstat(client->fd, &st)) {
 		client->dev = st.st_dev;
 		client->ino = st.st_ino;
@@ -311,7 +297,8 @@ static int receive_reply(int sock, void *arg, unsigned int cmd,
 /* The daemon is gone: the next call tries to reach its successor. */
 static int hang_up(struct registry_client *client)
 {
-	close(client->fd);
+	if (is_ours(client))
+		close(client->fd);
 	client->fd = -1;
 	client->posted = 0;
 	return -ENOTCONN;
@@ -376,6 +363,17 @@ static int call_locked(struct registry_client *client, unsigned int cmd, void *a
 		return call_device(client, cmd, arg);
 	ret = send_to_daemon(client, cmd, arg);
 	return ret ? ret : receive_from_daemon(client, cmd, arg);
+}
+
+int registry_client_watch(struct registry_client *client)
+{
+	int saved = errno, fd;
+
+	lock_take(&client->lock);
+	fd = is_ours(client) ? client->fd : -EBADF;
+	lock_give(&client->lock);
+	errno = saved;
+	return fd;
 }
 
 int registry_client_call(struct registry_client *client, unsigned int cmd, void *arg)

@@ -54,8 +54,8 @@ int registry_client_call(struct registry_client *client, unsigned int cmd,
 /* AGNOCAST_WAKE_CMD, for the message path; the module only. */
 int registry_client_wake(struct registry_client *client, struct agnocast_wake *args);
 
-/* Moves a descriptor out of the way of hosts that close or redirect low ones. */
-int registry_client_raise_fd(int fd);
+/* The descriptor, to poll it for a hang-up; -EBADF: the host closed it. */
+int registry_client_watch(struct registry_client *client);
 
 /*
  * Two commands for the time of one: the second must bear to run if the first

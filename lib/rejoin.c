@@ -22,7 +22,7 @@ static bool halfway;		/* a new one has our session, not all of our endpoints */
 
 int rejoin_watch(void)
 {
-	return registry.daemon && state == TOGETHER ? registry.fd : -1;
+	return registry.daemon && state == TOGETHER ? registry_client_watch(&registry) : -1;
 }
 
 void rejoin_hung_up(void)

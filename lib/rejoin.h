@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* The descriptor whose hang-up is to be watched, or -1. */
+/* The descriptor whose hang-up is to be watched; -EBADF: the host closed it; or -1. */
 int rejoin_watch(void);
 /* It hung up. */
 void rejoin_hung_up(void);

@@ -19,7 +19,6 @@
 
 #define SHM_DIR		"/dev/shm"
 #define SHM_MODE	0640
-#define HIGH_FD		900
 #define LOCK_TRIES	100	/* 1 ms each */
 
 static int stat_fd(int fd, struct stat *st)
@@ -38,21 +37,6 @@ static int stat_path(const char *path, struct stat *st)
 
 	errno = saved;
 	return ret;
-}
-
-/* Out of the way of hosts that close or redirect low descriptors. */
-static int raise_fd(int fd)
-{
-	struct rlimit limit;
-	int floor = HIGH_FD, high;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD + 64)
-		floor = limit.rlim_cur > 64 ? (int)limit.rlim_cur - 64 : 3;
-	high = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, floor);
-	if (high < 0)
-		return fd;
-	raw_close(fd);
-	return high;
 }
 
 /* Does @path still name the file that @fd is open on? */
@@ -131,7 +115,7 @@ int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 		return ret ? ret : -EEXIST;
 	}
 	if (fd >= 0)
-		fd = raise_fd(fd);
+		fd = raw_raise(fd);
 	ret = fd < 0 ? fd : stat_fd(fd, &st);
 	if (ret) {
 		snprintf(why, len, "cannot create the shared memory %s: %s", file->path,
@@ -171,7 +155,7 @@ int shmfile_fd(struct shmfile *file)
 		raw_close(fd);
 		return -ESTALE;
 	}
-	file->fd = raise_fd(fd);
+	file->fd = raw_raise(fd);
 	return file->fd;
 }
 

@@ -15,6 +15,7 @@
 #include "bell.h"
 #include "clock.h"
 #include "options.h"
+#include "ownfd.h"
 #include "participant.h"
 #include "raw.h"
 #include "start.h"
@@ -22,6 +23,7 @@
 
 #define WORDS_MAX 64u		/* heads to sleep on; beyond, a bell is cheaper */
 #define POLL_NS 2000000u	/* no bell to be had, too many heads: look that often */
+#define LOOK_NS 1000000000u	/* that often a sleep in epoll_wait() sees to its descriptors */
 #define EVENTS_MAX (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP)
 
 /* What epoll says of entries that are not foreign descriptors. */
@@ -35,6 +37,7 @@ struct entry {
 
 struct foreign {
 	int	fd;
+	uint32_t events;
 	void	*arg;
 };
 
@@ -53,8 +56,9 @@ struct agnocast_waitset {
 	bool	slept;			/* lock; the last wait did: the next will */
 	_Atomic uint32_t word;		/* futex: moves when waits are to look again */
 	_Atomic bool woken;		/* agnocast_waitset_wake() */
-	int	epoll;			/* lock; -1: not needed yet */
-	_Atomic int event;		/* what .word is for those in .epoll; -1 */
+	int	epoll;			/* lock; a handle */
+	int	bell;			/* lock; the handle of what .epoll hears */
+	_Atomic int event;		/* a handle; what .word is for those in .epoll */
 };
 
 /* Sends all sleepers to have another look. Any thread, any context. */
@@ -71,6 +75,7 @@ static void disturb(struct agnocast_waitset *ws)
 	atomic_thread_fence(memory_order_seq_cst);
 	event = atomic_load_explicit(&ws->event, memory_order_acquire);
 	raw_call(SYS_futex, &ws->word, FUTEX_WAKE, INT32_MAX);
+	event = ownfd_number(event);
 	if (event >= 0)
 		raw_write(event, &one, sizeof(one));
 }
@@ -183,15 +188,26 @@ int agnocast_waitset_remove(struct agnocast_waitset *ws, struct agnocast_subscri
 	return ret;
 }
 
-/* For whoever sleeps in epoll_wait(); the lock is held. */
-static int need_epoll(struct agnocast_waitset *ws)
+static int watch_foreign(int epoll, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = (uint32_t)fd };
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static void close_epoll(struct agnocast_waitset *ws)
+{
+	ownfd_close(ws->epoll);
+	ownfd_close(atomic_load_explicit(&ws->event, memory_order_relaxed));
+	ws->epoll = OWNFD_NONE;
+}
+
+static int make_epoll(struct agnocast_waitset *ws)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = MARK_EVENT };
-	int epoll, fd, ret;
+	int bell = bell_handle_of(AGNOCAST_BELL_EDGE);
+	int epoll = bell_epoll(MARK_BELL), fd, ret;
 
-	if (ws->epoll >= 0)
-		return 0;
-	epoll = bell_epoll(MARK_BELL);
 	if (epoll < 0)
 		return epoll;
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -204,9 +220,39 @@ static int need_epoll(struct agnocast_waitset *ws)
 		close(epoll);
 		return ret;
 	}
-	ws->epoll = epoll;
-	atomic_store_explicit(&ws->event, registry_client_raise_fd(fd), memory_order_release);
+	/* Those that the host closed meanwhile are gone from an epoll anyway. */
+	for (uint32_t i = 0; i < ws->foreign_count; i++)
+		watch_foreign(epoll, ws->foreign[i].fd, ws->foreign[i].events);
+	/* As it was before: if it has changed since, the next look makes this anew. */
+	ws->bell = bell;
+	ws->epoll = ownfd_keep(epoll);
+	atomic_store_explicit(&ws->event, ownfd_keep(fd), memory_order_release);
 	return 0;
+}
+
+/*
+ * The epoll's number, for the next system call, or -errno; the lock is held. If
+ * the host closed it, or the bell that it hears, of which the library's thread
+ * takes notice, it is another one.
+ */
+static int need_epoll(struct agnocast_waitset *ws)
+{
+	int fd = ws->bell == bell_handle_of(AGNOCAST_BELL_EDGE) ? ownfd_number(ws->epoll) : -1;
+
+	if (fd >= 0)
+		return fd;
+	close_epoll(ws);
+	fd = bell_open(AGNOCAST_BELL_EDGE);
+	if (fd >= 0)
+		fd = make_epoll(ws);
+	return fd < 0 ? fd : ownfd_number(ws->epoll);
+}
+
+/* Once in a while: has the host closed the event? Then all is made anew. */
+static void look_after_event(struct agnocast_waitset *ws)
+{
+	if (ownfd_number(atomic_load_explicit(&ws->event, memory_order_relaxed)) < 0)
+		close_epoll(ws);
 }
 
 static struct foreign *foreign_find(struct agnocast_waitset *ws, int fd)
@@ -219,18 +265,19 @@ static struct foreign *foreign_find(struct agnocast_waitset *ws, int fd)
 
 static int add_fd_locked(struct agnocast_waitset *ws, int fd, uint32_t events, void *arg)
 {
-	struct epoll_event event = { .events = events, .data.u64 = (uint32_t)fd };
-	int ret = need_epoll(ws);
+	int epoll = need_epoll(ws), ret;
 
+	if (epoll < 0)
+		return epoll;
+	ret = have_room((void **)&ws->foreign, ws->foreign_count, &ws->foreign_room,
+			sizeof(*ws->foreign));
 	if (!ret)
-		ret = have_room((void **)&ws->foreign, ws->foreign_count, &ws->foreign_room,
-				sizeof(*ws->foreign));
-	if (ret)
-		return ret;
-	if (epoll_ctl(ws->epoll, EPOLL_CTL_ADD, fd, &event))
-		return -errno;
-	ws->foreign[ws->foreign_count++] = (struct foreign){ .fd = fd, .arg = arg };
-	return 0;
+		ret = watch_foreign(epoll, fd, events);
+	if (!ret)
+		ws->foreign[ws->foreign_count++] = (struct foreign){
+			.fd = fd, .events = events, .arg = arg,
+		};
+	return ret;
 }
 
 int agnocast_waitset_add_fd(struct agnocast_waitset *ws, int fd, uint32_t events, void *arg)
@@ -259,7 +306,7 @@ int agnocast_waitset_remove_fd(struct agnocast_waitset *ws, int fd)
 	foreign = foreign_find(ws, fd);
 	if (foreign) {
 		/* Closed already: then epoll has forgotten it by itself. */
-		epoll_ctl(ws->epoll, EPOLL_CTL_DEL, fd, NULL);
+		epoll_ctl(ownfd_number(ws->epoll), EPOLL_CTL_DEL, fd, NULL);
 		*foreign = ws->foreign[--ws->foreign_count];
 		ret = 0;
 	}
@@ -278,7 +325,7 @@ static int collect_foreign(struct agnocast_waitset *ws, struct agnocast_event *e
 	if (max > 16)
 		max = 16;
 	/* The bell and the event may be among them. */
-	n = max > 0 && ws->foreign_count ? epoll_wait(ws->epoll, ready, max + 2, 0) : 0;
+	n = max > 0 && ws->foreign_count ? epoll_wait(need_epoll(ws), ready, max + 2, 0) : 0;
 	for (int i = 0; i < n && count < max; i++) {
 		struct foreign *foreign = ready[i].data.u64 < MARK_BELL ?
 					  foreign_find(ws, ready[i].data.fd) : NULL;
@@ -380,12 +427,22 @@ static int sleep_on_heads(struct agnocast_waitset *ws, uint32_t seen, uint64_t d
 	return ret;
 }
 
+static void event_reset(struct agnocast_waitset *ws)
+{
+	int fd = ownfd_number(atomic_load_explicit(&ws->event, memory_order_relaxed));
+	uint64_t count;
+
+	if (fd >= 0)
+		raw_read(fd, &count, sizeof(count));
+}
+
 /*
  * As sleep_on_heads(). A bell is heard by one of the threads that sleep here,
  * and is not rung again before somebody has asked for it: so who finds
  * something sends the others to look, and to ask.
  */
-static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
+static int sleep_on_bell(struct agnocast_waitset *ws, int epoll, uint32_t seen,
+			 uint64_t deadline_ns)
 {
 	struct epoll_event event = { 0 };
 	bool visible;
@@ -407,30 +464,32 @@ static int sleep_on_bell(struct agnocast_waitset *ws, uint32_t seen, uint64_t de
 	for (uint32_t i = 0; i < ws->count && !visible; i++)
 		visible = wait_stirs(ws->entries[i].sub);
 	if (!visible) {
-		int epoll = ws->epoll;
+		uint64_t look_ns = clock_ns() + LOOK_NS;
 
 		asleep(ws);
-		ret = sleep_on_epoll(epoll, &event, deadline_ns);
+		ret = sleep_on_epoll(epoll, &event, look_ns < deadline_ns ? look_ns : deadline_ns);
 		awake(ws);
+		/* EBADF, EINVAL: closed since; the next round makes it anew. */
+		if (ret == -ETIMEDOUT)
+			look_after_event(ws);
+		if ((ret == -ETIMEDOUT && look_ns < deadline_ns) || ret == -EBADF || ret == -EINVAL)
+			ret = 0;
 	}
-	if (event.data.u64 == MARK_EVENT) {
-		uint64_t count;
-
-		raw_read(atomic_load_explicit(&ws->event, memory_order_relaxed), &count,
-			 sizeof(count));
-	}
+	if (event.data.u64 == MARK_EVENT)
+		event_reset(ws);
 	return ret;
 }
 
 static int wait_asleep(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
 {
 	uint64_t poll_ns;
-	int ret;
+	int epoll, ret;
 
 	if (!ws->foreign_count && words_of(ws) <= WORDS_MAX)
 		return sleep_on_heads(ws, seen, deadline_ns);
-	if (!need_epoll(ws))
-		return sleep_on_bell(ws, seen, deadline_ns);
+	epoll = need_epoll(ws);
+	if (epoll >= 0)
+		return sleep_on_bell(ws, epoll, seen, deadline_ns);
 	poll_ns = clock_ns() + POLL_NS;
 	ret = sleep_on_heads(ws, seen, poll_ns < deadline_ns ? poll_ns : deadline_ns);
 	return ret == -ETIMEDOUT && poll_ns < deadline_ns ? 0 : ret;
@@ -451,7 +510,7 @@ static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
 		bool woken = atomic_exchange_explicit(&ws->woken, false, memory_order_acquire);
 		int n = look || woken ? collect(ws, events, max) : 0, ret;
 
-		if (n && ws->sleepers && ws->epoll >= 0)
+		if (n && ws->sleepers && ws->epoll != OWNFD_NONE)
 			disturb(ws);	/* our bell was theirs: see below */
 		if (n || woken || last)
 			return n;
@@ -531,8 +590,8 @@ int agnocast_waitset_create(const struct agnocast_waitset_options *options,
 		pthread_mutex_init(&ws->lock, NULL);
 		pthread_cond_init(&ws->moved, NULL);
 		ws->spin_us = checked.spin_us;
-		ws->epoll = -1;
-		atomic_init(&ws->event, -1);
+		ws->epoll = OWNFD_NONE;
+		atomic_init(&ws->event, OWNFD_NONE);
 		*out = ws;
 	}
 	errno = saved;
@@ -547,10 +606,7 @@ void agnocast_waitset_destroy(struct agnocast_waitset *ws)
 		return;
 	for (uint32_t i = 0; i < ws->count; i++)
 		forget(ws->entries[i].sub);
-	if (ws->epoll >= 0) {
-		close(ws->epoll);
-		close(atomic_load(&ws->event));
-	}
+	close_epoll(ws);
 	pthread_cond_destroy(&ws->moved);
 	pthread_mutex_destroy(&ws->lock);
 	free(ws->entries);

@@ -308,7 +308,8 @@ struct agnocast_cleaned {
  * @fd_out:	out: OPEN_BELL: the eventfd, close-on-exec
  *
  * AGNOCAST_BELL_CMD: the caller's publishers-to-be may ring this. Again: another one.
- * AGNOCAST_OPEN_BELL_CMD: for a publisher of a topic on which @session subscribes.
+ * AGNOCAST_OPEN_BELL_CMD: for a publisher of a topic on which @session subscribes,
+ * and for @session itself, whose host may have closed it.
  *
  * Errors: EINVAL @bell, @pad, @session or @fd_in that must be 0 or -1, @fd_in is
  * no eventfd; EBADF @fd_in is not open; ENOENT @session has none; EPERM it does

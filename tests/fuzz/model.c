@@ -483,6 +483,10 @@ int model_bell_get(const struct model *m, uint64_t session, uint64_t owner, uint
 		return -ENOTCONN;
 	if (!model_session(m, owner) || !model_session(m, owner)->bell[which])
 		return -ENOENT;
+	if (owner == session) {
+		*bell = model_session(m, owner)->bell[which];
+		return 0;
+	}
 	for (size_t i = 0; i < m->endpoints; i++) {
 		if (!is_publisher_of(&m->endpoint[i], session))
 			continue;

@@ -499,14 +499,14 @@ static void do_cleaned(void)
 	expect_result("cleaned", ret, model_cleaned(&model, session, uid));
 }
 
-/* What the core rings: only told apart. */
+/* What the core finds to ring: only told apart. */
 static char bells[8];
-static void *rung[16];
-static u32 rings;
+static u32 holds;
 
-static void ring(void *bell)
+static void hold(void *bell)
 {
-	rung[rings++ % ARRAY_SIZE(rung)] = bell;
+	(void)bell;
+	holds++;
 }
 
 static void do_bell(void)
@@ -539,11 +539,12 @@ static void do_bell(void)
 static void do_wake(void)
 {
 	struct handle *handle = some_handle();
-	struct agnocast_sleeper sleepers[ARRAY_SIZE(rung)] = { 0 };
+	struct agnocast_sleeper sleepers[16] = { 0 };
+	void *found[ARRAY_SIZE(sleepers)], *want[ARRAY_SIZE(sleepers)];
 	uint8_t how = byte(), which = byte();
 	u32 count = how & 15, expected;
 	u64 publisher = model.last - which;
-	void *want[ARRAY_SIZE(rung)];
+	struct agk_wake wake;
 	int ret;
 
 	if (how & 16 && model.endpoints) {
@@ -560,14 +561,17 @@ static void do_wake(void)
 	}
 	if (!handle->core)
 		return;
-	rings = 0;
-	ret = agk_wake(handle->core, publisher, sleepers, count, ring);
+	holds = 0;
+	wake = (struct agk_wake){ .publisher = publisher, .sleepers = sleepers,
+				  .count = count, .bells = found };
+	ret = agk_wake(handle->core, &wake, hold);
 	trace("wake %llu by %llu = %d", (unsigned long long)publisher,
 	      (unsigned long long)handle->id, ret);
 	expect_result("wake", ret, model_wake(&model, handle->live, publisher, sleepers, count,
 					      want, &expected));
-	if (rings != expected || memcmp(rung, want, rings * sizeof(*want)))
-		disagree("wake: %u bells rang, of %u", rings, expected);
+	if (wake.held != expected || holds != expected ||
+	    memcmp(found, want, expected * sizeof(*want)))
+		disagree("wake: %u bells found, of %u", wake.held, expected);
 }
 
 /* Deaths enough to make the registry forget the oldest names. Slow: once an input. */

@@ -198,8 +198,37 @@ expect message_after_that '500 51' "$(say 37 38 'take 0 5000 0')"
 for fd in 35 37; do echo quit >&$fd; done
 wait "$blind" "$barred"
 
+# Who sleeps on a bell: an old one rung by an old one all the time, by a new one afterwards.
+descriptors=$BUILD/tests/integration/descriptors
+for mode in descriptor waitset; do
+	"$descriptors" --echo $mode &
+	echoes="${echoes:-} $!"
+	mkfifo "$tmp/$mode.in"
+	"$descriptors" --trips $mode <"$tmp/$mode.in" >"$tmp/$mode.out" &
+	eval "$mode=$!"
+done
+exec 41>"$tmp/descriptor.in" 42>"$tmp/waitset.in"
+for _ in 1 2 3; do
+	sleep 0.3
+	stop_daemon
+	sleep 0.3
+	start_daemon
+done
+for mode in descriptor waitset; do
+	[ $mode = descriptor ] && echo >&41 || echo >&42
+	wait "${!mode}" && ok "bells_ring_over_three_restarts ($(cat "$tmp/$mode.out"))" ||
+		not_ok bells_ring_over_three_restarts "$mode: $(cat "$tmp/$mode.out")"
+	for _ in $(seq 100); do
+		said=$(echo | "$descriptors" --trips $mode 2>/dev/null) && break
+		sleep 0.05
+	done && ok "a_new_publisher_rings_an_old_bell ($said)" ||
+		not_ok a_new_publisher_rings_an_old_bell "$mode: $said"
+done
+exec 41>&- 42>&-
+kill $echoes
+
 flow
-echo "# the stream: $taken messages over five restarts, worst gap $gap us"
+echo "# the stream: $taken messages over eight restarts, worst gap $gap us"
 expect the_stream_lost_nothing '0 0' "$missing $broken"
 before=$taken
 for _ in $(seq 100); do flow; [ "$taken" -gt "$before" ] && break; sleep 0.05; done

@@ -11,3 +11,8 @@ PROGRAMS += scale
 
 $(OUT)/scale: scale.c harness.c | $(OUT)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) -lrt
+
+PROGRAMS += descriptors
+
+$(OUT)/descriptors: descriptors.c $(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(AGNOCAST) -lpthread

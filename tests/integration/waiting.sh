@@ -13,10 +13,13 @@ OUT=$BUILD/tests/integration
 export AGENT=${AGENT:-$OUT/agent} MEMPOOL_SIZE=64M
 passed=0 failed=0
 
-"$OUT/waiting" | tee "${TMPDIR:-/tmp}/waiting.$$"
-set -- $(tail -n 1 "${TMPDIR:-/tmp}/waiting.$$")
-rm -f "${TMPDIR:-/tmp}/waiting.$$"
-passed=$((passed + ${1:-0})) failed=$((failed + ${3:-1}))
+said=$(mktemp)
+for program in waiting descriptors; do
+	"$OUT/$program" | tee "$said"
+	set -- $(tail -n 1 "$said")
+	passed=$((passed + ${1:-0})) failed=$((failed + ${3:-1}))
+done
+rm -f "$said"
 
 rounds=10000
 [ -z "${AGNOCAST_VM:-}" ] || rounds=300

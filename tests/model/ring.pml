@@ -476,7 +476,19 @@ proctype publisher()
 #ifdef REUSE
 	:: head == REUSE && instance == 1 -> reopen()
 #endif
-	:: atomic { head > LAST -> refreshes = 0; map_all(); break }
+	:: atomic { head > LAST -> refreshes = 0; break }
+	od;
+
+	/*
+	 * links_map(): a publish that could not read the roster, or has not mapped
+	 * what is listed, leaves that to the library's thread, which it kicks.
+	 */
+	do
+	:: links_refresh();
+		if
+		:: atomic { current -> map_all(); crammed = 0; current = 0; break }
+		:: else
+		fi
 	od;
 
 	/* Whoever still lives holds nothing: nothing may be left. */
