@@ -29,7 +29,7 @@
 #include "window.h"
 
 #define KIB		((size_t)1024)
-#define FIRST_STEP	(32 * KIB)	/* of the heap, at the join */
+#define FIRST_NEED	(64 * KIB)	/* of the heap: what the smallest program takes */
 #define DUMP_STEP	(2048 * KIB)
 #define BLOCKS_START	4096
 
@@ -298,12 +298,15 @@ int area_participate(char *why, size_t len)
 	return 0;
 }
 
-/* Header page and the first step of the heap: what a bystander needs to live. */
+/*
+ * The header page. The heap commits when it starts; a process whose heap would
+ * find no memory then had better not join.
+ */
 static int first_commits(const struct config *config, char *why, size_t len)
 {
 	size_t control = area.page > BLOCKS_START ? area.page : BLOCKS_START;
-	uint64_t need = AGNOCAST_CONTROL_SIZE + FIRST_STEP;
-	int ret = shmfile_commit(area.file.fd, 0, control);
+	uint64_t need = AGNOCAST_CONTROL_SIZE + FIRST_NEED;
+	int ret = shmfile_may_reach(need);
 	const struct pages_setup setup = {
 		.base = area_heap_base, .size = area_heap_size, .page = area.page,
 		.mempool_size = config->mempool_size, .max = config->mempool_max,
@@ -313,7 +316,11 @@ static int first_commits(const struct config *config, char *why, size_t len)
 	area.control_top = BLOCKS_START;
 	area.control_end = control;
 	if (!ret)
-		ret = pages_create(&setup, FIRST_STEP);
+		ret = shmfile_commit(area.file.fd, 0, control);
+	if (!ret && shmfile_free_space(area.file.fd) < FIRST_NEED)
+		ret = -ENOSPC;
+	if (!ret)
+		ret = pages_create(&setup);
 	if (ret == -EFBIG)
 		snprintf(why, len, "the limit on file size is below %llu bytes, where the "
 			 "heap starts: raise RLIMIT_FSIZE (ulimit -f)",

@@ -35,20 +35,27 @@
 
 /*
  * Does a call of malloc or free come here? Tried out, since addresses do not
- * tell: those of an executable that is not PIE are of its own stubs.
+ * tell: those of an executable that is not PIE are of its own stubs. Volatile,
+ * since <stdlib.h> promises that malloc and free never come back to this file.
  */
-static struct {
-	void	*block;
-	bool	malloc, free;	/* they came here */
+static volatile struct {
+	bool	asking;		/* by the thread that joins: others wait for that */
+	bool	freed;		/* .block came here */
+	/* What malloc gives meanwhile, since libc's would have to start for that. */
+	char	block[4 * ALIGNMENT] __attribute__((aligned(ALIGNMENT)));
 } probe;
 
 bool heap_is_first(void)
 {
-	probe.malloc = probe.free = false;
-	probe.block = malloc(1);
-	free(probe.block);
-	probe.block = NULL;
-	return probe.malloc && probe.free;
+	void *got;
+
+	probe.freed = false;
+	probe.asking = true;
+	got = malloc(1);
+	__asm__("" : "+r"(got));	/* which it knows to be no object of this file */
+	free(got);
+	probe.asking = false;
+	return got == probe.block && probe.freed;
 }
 
 static inline bool in_area(const void *p)
@@ -61,8 +68,6 @@ static __attribute__((noinline)) enum start_state first_use(void)
 {
 	enum start_state state = start_once();
 
-	if (state == START_NOT_YET)
-		probe.malloc = true;	/* the join itself called */
 	if (state >= START_MEMBER) {
 		heap_os_zero_begin();
 		aj_free(aj_calloc(1, ALIGNMENT));
@@ -125,12 +130,17 @@ static __attribute__((noinline)) void *malloc_again(size_t size)
 	return got ? got : no_memory();
 }
 
+static __attribute__((noinline)) void *not_shared(size_t size)
+{
+	return probe.asking && size <= sizeof(probe.block) ? (void *)probe.block : libc_malloc(size);
+}
+
 EXPORT void *malloc(size_t size)
 {
 	void *got;
 
 	if (!shared())
-		return libc_malloc(size);
+		return not_shared(size);
 	if (__builtin_expect(heap_checked, 0))
 		return checked_alloc(ALIGNMENT, size, false);
 	got = aj_malloc(at_least(size));
@@ -192,8 +202,10 @@ EXPORT void free(void *p)
 		area_free(p);
 		return;
 	}
-	if (__builtin_expect(p == probe.block, 0))
-		probe.free = true;
+	if (__builtin_expect(p == probe.block, 0)) {
+		probe.freed = true;
+		return;
+	}
 	if (__builtin_expect(heap_checked && p, 0))
 		heap_check_return(p);
 	libc_free(p);

@@ -48,7 +48,7 @@ int host_check(char *const *env, char *why, size_t len)
 bool host_heap_is_ours(void)
 {
 	/* A sanitizer's runtime behind us gets what we are asked for. */
-	return heap_is_first() && !libc_heap_is_sanitized();
+	return !libc_heap_is_sanitized() && heap_is_first();
 }
 
 const char *host_heap_reason(void)

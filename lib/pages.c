@@ -28,7 +28,7 @@
 
 #define KIB		((size_t)1024)
 #define MIB		(1024 * KIB)
-#define FIRST_STEP	(32 * KIB)	/* what a bystander commits beyond its need, at most */
+#define FIRST_STEP	(64 * KIB)	/* what a bystander commits beyond its need, at most */
 #define LAST_STEP	(128 * KIB)	/* 12 us of fallocate */
 #define STEP		(256 * KIB)	/* how long others wait: some 25 us */
 #define HUGE		(2 * MIB)
@@ -566,10 +566,9 @@ static size_t map_bytes(void)
 	return (pages.end + 63) / 64 * sizeof(uint64_t);
 }
 
-int pages_create(const struct pages_setup *setup, size_t first)
+int pages_create(const struct pages_setup *setup)
 {
 	void *maps;
-	int ret;
 
 	pi_mutex_init(&pages_lock);
 	memset(&pages, 0, sizeof(pages));
@@ -587,12 +586,7 @@ int pages_create(const struct pages_setup *setup, size_t first)
 		return -ENOMEM;
 	pages.committed = maps;
 	pages.used = pages.committed + map_bytes() / sizeof(uint64_t);
-	if (setup->huge)
-		first = HUGE;
-	ret = fill_here(0, to_pages(first));
-	if (ret)
-		pages_destroy();
-	return ret;
+	return 0;
 }
 
 void pages_destroy(void)

@@ -24,8 +24,8 @@ struct pages_setup {
 	bool		huge;		/* commit in pieces that a huge page fits */
 };
 
-/* Before the first use; commits @first bytes. -errno: nothing is left. */
-int pages_create(const struct pages_setup *setup, size_t first);
+/* Before the first use. Commits nothing. */
+int pages_create(const struct pages_setup *setup);
 void pages_destroy(void);
 
 /* Write .heap_committed of the area's header, if there is one. */

@@ -403,33 +403,48 @@ int registry_client_wake(struct registry_client *client, struct agnocast_wake *a
 }
 
 /* Both on their way before the first reply: half of the waiting. */
-static int call_two_locked(struct registry_client *client, unsigned int cmd1, void *arg1,
-			   unsigned int cmd2, void *arg2)
+static int join_daemon(struct registry_client *client, struct agnocast_version *version,
+		       struct agnocast_new_shm *shm, void (*meanwhile)(void))
 {
 	int ret = reach(client), ret2;
 
 	if (ret)
 		return ret;
-	if (!client->daemon) {
-		ret = call_device(client, cmd1, arg1);
-		return ret ? ret : call_device(client, cmd2, arg2);
-	}
-	if (send_to_daemon(client, cmd1, arg1) || send_to_daemon(client, cmd2, arg2))
+	if (send_to_daemon(client, AGNOCAST_VERSION_CMD, version) ||
+	    send_to_daemon(client, AGNOCAST_NEW_SHM_CMD, shm))
 		return -ENOTCONN;
-	ret = receive_from_daemon(client, cmd1, arg1);
+	meanwhile();
+	ret = receive_from_daemon(client, AGNOCAST_VERSION_CMD, version);
 	if (client->fd < 0)
 		return ret;
-	ret2 = receive_from_daemon(client, cmd2, arg2);
+	ret2 = receive_from_daemon(client, AGNOCAST_NEW_SHM_CMD, shm);
 	return ret ? ret : ret2;
 }
 
-int registry_client_call_two(struct registry_client *client, unsigned int cmd1,
-			     void *arg1, unsigned int cmd2, void *arg2)
+/* The device wants its token mapped in between. */
+static int join_device(struct registry_client *client, struct agnocast_version *version,
+		       struct agnocast_new_shm *shm, void (*meanwhile)(void))
+{
+	int ret = registry_client_call(client, AGNOCAST_VERSION_CMD, version);
+
+	if (!ret && version->abi == AGNOCAST_ABI_VERSION)
+		ret = registry_client_arm(client);
+	if (!ret)
+		ret = registry_client_call(client, AGNOCAST_NEW_SHM_CMD, shm);
+	if (!ret)
+		meanwhile();
+	return ret;
+}
+
+int registry_client_join(struct registry_client *client, struct agnocast_version *version,
+			 struct agnocast_new_shm *shm, void (*meanwhile)(void))
 {
 	int saved = errno, ret;
 
+	if (!client->daemon)
+		return join_device(client, version, shm, meanwhile);
 	lock_take(&client->lock);
-	ret = call_two_locked(client, cmd1, arg1, cmd2, arg2);
+	ret = join_daemon(client, version, shm, meanwhile);
 	lock_give(&client->lock);
 	errno = saved;
 	return ret;

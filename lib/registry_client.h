@@ -58,11 +58,13 @@ int registry_client_wake(struct registry_client *client, struct agnocast_wake *a
 int registry_client_watch(struct registry_client *client);
 
 /*
- * Two commands for the time of one: the second must bear to run if the first
- * failed. Returns the first's error, else the second's.
+ * AGNOCAST_VERSION_CMD and AGNOCAST_NEW_SHM_CMD for the time of one. @meanwhile
+ * runs here while the registry works, perhaps in vain; it makes no call of this
+ * client. Returns the first's error, else the second's. Where @version's ABI is
+ * not ours, @shm counts for nothing.
  */
-int registry_client_call_two(struct registry_client *client, unsigned int cmd1,
-			     void *arg1, unsigned int cmd2, void *arg2);
+int registry_client_join(struct registry_client *client, struct agnocast_version *version,
+			 struct agnocast_new_shm *shm, void (*meanwhile)(void));
 
 /*
  * Run a command without waiting for its reply, of which only the result

@@ -19,6 +19,7 @@
 
 #define SHM_DIR		"/dev/shm"
 #define SHM_MODE	0640
+#define ALL_MODES	07777
 #define LOCK_TRIES	100	/* 1 ms each */
 
 static int stat_fd(int fd, struct stat *st)
@@ -87,13 +88,14 @@ static int remove_stale(const char *path, uint32_t pid)
 }
 
 /* Let the group that may use the registry read it; otherwise only the user can. */
-static void set_access(int fd, const char *group_of)
+static void set_access(int fd, const struct stat *now, const char *group_of)
 {
 	struct stat st;
 
-	if (!stat_path(group_of, &st) && st.st_gid != getegid())
+	if (!stat_path(group_of, &st) && st.st_gid != now->st_gid)
 		raw_call(SYS_fchown, fd, -1, st.st_gid);
-	raw_call(SYS_fchmod, fd, SHM_MODE);
+	if ((now->st_mode & ALL_MODES) != SHM_MODE)	/* umask */
+		raw_call(SYS_fchmod, fd, SHM_MODE);
 }
 
 int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
@@ -124,7 +126,7 @@ int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 			raw_close(fd);
 		return ret;
 	}
-	set_access(fd, group_of);
+	set_access(fd, &st, group_of);
 	file->fd = fd;
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
@@ -174,27 +176,21 @@ static int allocate(int fd, int mode, uint64_t offset, uint64_t len)
 	return ret;
 }
 
-int shmfile_commit(int fd, uint64_t offset, uint64_t len)
+int shmfile_may_reach(uint64_t size)
 {
 	struct rlimit limit;
 
-	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
-	    limit.rlim_cur < offset + len)
-		return -EFBIG;
-	return fd < 0 ? fd : allocate(fd, 0, offset, len);
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+	       limit.rlim_cur < size ? -EFBIG : 0;
 }
 
-int shmfile_lengthen(int fd, uint64_t size)
+int shmfile_commit(int fd, uint64_t offset, uint64_t len)
 {
-	struct rlimit limit;
-	struct stat st;
-	int ret = stat_fd(fd, &st);
+	int ret = shmfile_may_reach(offset + len);
 
-	if (ret || (uint64_t)st.st_size >= size)
+	if (ret)
 		return ret;
-	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < size)
-		return -EFBIG;
-	return (int)raw_call(SYS_ftruncate, fd, (off_t)size);
+	return fd < 0 ? fd : allocate(fd, 0, offset, len);
 }
 
 int shmfile_punch(int fd, uint64_t offset, uint64_t len)
@@ -215,9 +211,11 @@ uint64_t shmfile_free_space(int fd)
 
 void shmfile_unlink(struct shmfile *file)
 {
-	int fd = shmfile_fd(file);
+	struct stat st;
 
-	if (fd >= 0 && still_named(file->path, fd))
+	/* The inode is open or mapped, so its number is nobody else's. */
+	if (file->path[0] && !stat_path(file->path, &st) && st.st_dev == file->dev &&
+	    st.st_ino == file->ino)
 		raw_call(SYS_unlinkat, AT_FDCWD, file->path, 0);
 }
 

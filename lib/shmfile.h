@@ -40,8 +40,8 @@ int shmfile_fd(struct shmfile *file);
  */
 int shmfile_commit(int fd, uint64_t offset, uint64_t len);
 
-/* Make the file at least @size bytes long, without promising memory. */
-int shmfile_lengthen(int fd, uint64_t size);
+/* -EFBIG: RLIMIT_FSIZE forbids a file of @size bytes. */
+int shmfile_may_reach(uint64_t size);
 
 /* Give the memory of whole pages back; they read as zero then. */
 int shmfile_punch(int fd, uint64_t offset, uint64_t len);

@@ -39,6 +39,7 @@ static long member_pid;			/* a raw clone of us is not us */
 static int status;			/* of START_ALONE */
 static char reason[640];
 static void (*hooks[4])(void);
+static unsigned long dump_filter = DUMP_MAPPED_SHARED;	/* as it was before the join */
 
 static char *const *environment(void)
 {
@@ -64,18 +65,39 @@ static int say_version(const struct agnocast_version *version)
 	return -EPROTO;
 }
 
-/* A device wants its token mapped in between; agnocastd gets both at once. */
-static int ask(struct agnocast_version *version, struct agnocast_new_shm *shm)
+/*
+ * A core dump without the heap would be useless; the kernel's default omits it.
+ * Done while the registry works on the join, which takes as long.
+ */
+static void set_dump_filter(void)
 {
-	int ret;
+	int fd = raw_open("/proc/self/coredump_filter", O_RDWR, 0);
+	char text[32] = "";
 
-	if (registry.daemon)
-		return registry_client_call_two(&registry, AGNOCAST_VERSION_CMD, version,
-						AGNOCAST_NEW_SHM_CMD, shm);
-	ret = registry_client_call(&registry, AGNOCAST_VERSION_CMD, version);
-	if (!ret && version->abi == AGNOCAST_ABI_VERSION)
-		ret = registry_client_arm(&registry);
-	return ret ? ret : registry_client_call(&registry, AGNOCAST_NEW_SHM_CMD, shm);
+	if (fd < 0)
+		return;
+	if (raw_read(fd, text, sizeof(text) - 1) > 0) {
+		dump_filter = strtoul(text, NULL, 16);
+		if (!(dump_filter & DUMP_MAPPED_SHARED)) {
+			snprintf(text, sizeof(text), "0x%lx", dump_filter | DUMP_MAPPED_SHARED);
+			raw_write(fd, text, strlen(text));
+		}
+	}
+	raw_close(fd);
+}
+
+/* A join that failed. */
+static void restore_dump_filter(void)
+{
+	int fd = dump_filter & DUMP_MAPPED_SHARED ? -1 :
+		 raw_open("/proc/self/coredump_filter", O_RDWR, 0);
+	char text[32];
+
+	if (fd < 0)
+		return;
+	snprintf(text, sizeof(text), "0x%lx", dump_filter);
+	raw_write(fd, text, strlen(text));
+	raw_close(fd);
 }
 
 static int new_shm(const struct config *config, struct agnocast_version *version,
@@ -86,7 +108,7 @@ static int new_shm(const struct config *config, struct agnocast_version *version
 	*shm = (struct agnocast_new_shm){
 		.abi = AGNOCAST_ABI_VERSION, .mempool_size = config->mempool_size,
 	};
-	ret = ask(version, shm);
+	ret = registry_client_join(&registry, version, shm, set_dump_filter);
 	if (version->abi && version->abi != AGNOCAST_ABI_VERSION)
 		return say_version(version);
 	if (!version->abi)
@@ -126,25 +148,6 @@ static void leave(void)
 	struct agnocast_leave args = { 0 };
 
 	registry_client_call(&registry, AGNOCAST_LEAVE_CMD, &args);
-}
-
-/* A core dump without the heap would be useless; the kernel's default omits it. */
-static void dump_heap(void)
-{
-	int fd = raw_open("/proc/self/coredump_filter", O_RDWR, 0);
-	char text[32] = "";
-	unsigned long filter;
-
-	if (fd < 0)
-		return;
-	if (raw_read(fd, text, sizeof(text) - 1) > 0) {
-		filter = strtoul(text, NULL, 16);
-		if (!(filter & DUMP_MAPPED_SHARED)) {
-			snprintf(text, sizeof(text), "0x%lx", filter | DUMP_MAPPED_SHARED);
-			raw_write(fd, text, strlen(text));
-		}
-	}
-	raw_close(fd);
 }
 
 /* The window is reserved, the registry gave us a place in it. */
@@ -190,6 +193,7 @@ err_leave:
 	leave();
 err_close:
 	registry_client_close(&registry);
+	restore_dump_filter();
 	return ret;
 }
 
@@ -206,7 +210,6 @@ static enum start_state join(void)
 	if (!ret)
 		ret = join_registry(&config, env);
 	if (!ret) {
-		dump_heap();
 		member_pid = raw_call(SYS_getpid);
 		if (host_heap_is_ours()) {
 			heap_checked = config.heap_check;

@@ -468,6 +468,8 @@ else
 	onlookers
 	program heap_threads
 	program heap_spawn
+	timeout 60 "$programs/heap_start" "$AGNOCAST_LIB" >"$work/out" 2>&1
+	lines "$work/out" $? heap_start
 	program heap_fork
 	program heap_fork failing
 	prepare_compatibility

@@ -364,6 +364,9 @@ static void client_ready(struct watch *watch, unsigned int events)
 		close(fd_in);
 	if (send_reply(client, result, result ? 0 : request.head.len + extra, fd_out))
 		client_close(client);
+	else if (!result && (request.head.cmd == AGNOCAST_NEW_SHM_CMD ||
+			     request.head.cmd == AGNOCAST_REJOIN_CMD))
+		member_look_up(client->pid);
 	if (fd_out >= 0)
 		close(fd_out);
 }

@@ -47,6 +47,7 @@ struct member {
 	struct world *world;
 	struct agk_session *session;
 	int	area_fd;		/* -1 until AREA_READY */
+	u64	start;			/* of the process, as in the ledger */
 	const struct client *joiner;	/* until then: its end is the end */
 	struct ledger_page page;	/* from then on */
 	bool	suspect;		/* to be looked at after .look_after */
@@ -106,6 +107,8 @@ void world_put(struct world *world);
 struct member *member_of(pid_t pid);
 int member_join(struct client *client, struct agnocast_new_shm *args);
 int member_rejoin(struct client *client, const struct agnocast_rejoin *args);
+/* Learns from /proc what the process is called; after the reply, which it waits for. */
+void member_look_up(pid_t pid);
 int member_ready(struct member *member, int fd);
 /* A read-only descriptor of the area of @session, if @client may read it, or -errno. */
 int member_open_area(const struct client *client, u64 session);

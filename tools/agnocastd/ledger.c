@@ -150,13 +150,13 @@ static bool write_first(u32 next_slot)
 	return write_line(0, &first);
 }
 
-void ledger_join(struct ledger_page *page, pid_t pid, u64 session, u32 slot)
+void ledger_join(struct ledger_page *page, pid_t pid, u64 start, u64 session, u32 slot)
 {
-	struct line line = { .session = session, .start = process_start(pid),
-			     .pid = (u32)pid, .slot = slot };
+	struct line line = { .session = session, .start = start, .pid = (u32)pid,
+			     .slot = slot };
 
-	*page = (struct ledger_page){ .session = session, .start = line.start,
-				      .pid = pid, .slot = slot };
+	*page = (struct ledger_page){ .session = session, .start = start, .pid = pid,
+				      .slot = slot };
 	page->line = put_line(&line);
 	if (ledger.fd >= 0 && !write_first(slot + 1))
 		complain();

@@ -43,7 +43,8 @@ u32 ledger_next_slot(void);
 /* Gone, if nobody is left to come back. */
 void ledger_close(void);
 
-void ledger_join(struct ledger_page *page, pid_t pid, u64 session, u32 slot);
+/* @start: process_start() of @pid, which takes a while. */
+void ledger_join(struct ledger_page *page, pid_t pid, u64 start, u64 session, u32 slot);
 void ledger_add(struct ledger_page *page, u64 generation);
 void ledger_remove(struct ledger_page *page, u64 generation);
 /* The session is over, or nobody will come back as it. */

@@ -224,12 +224,17 @@ int members_check(void)
 	return suspects ? SUSPECTS_MS : -1;
 }
 
-static void read_comm(pid_t pid, char comm[AGNOCAST_COMM_MAX])
+void member_look_up(pid_t pid)
 {
-	char path[64];
+	struct member *member = member_of(pid);
+	char path[64], *comm;
 	ssize_t n;
 	int fd;
 
+	if (!member)
+		return;
+	member->start = process_start(pid);
+	comm = member->session->who.comm;
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -287,7 +292,6 @@ static int member_begin(struct client *client, struct member **member, struct ag
 	*member = member_alloc(client);
 	if (!*member)
 		return -ENOMEM;
-	read_comm(client->pid, who->comm);
 	return 0;
 }
 
@@ -377,7 +381,7 @@ int member_ready(struct member *member, int fd)
 		return ret;
 	member->area_fd = fd;
 	if (!member->page.session)
-		ledger_join(&member->page, member->pid, member->session->id,
+		ledger_join(&member->page, member->pid, member->start, member->session->id,
 			    member->session->slot);
 	return 0;
 }

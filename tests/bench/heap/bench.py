@@ -196,7 +196,8 @@ def startup(registry):
     program = os.path.join(HERE, "startup")
     variables = [f"{k}={v}" for k, v in registry.variables.items()]
     rows = [("true, which never allocates", "/bin/true", []),
-            ("true, made to join", "/bin/true", ["AGNOCAST_STRICT=1"])]
+            ("true, made to join", "/bin/true", ["AGNOCAST_STRICT=1"]),
+            ("a program that allocates once", program, [])]
     out = {}
     print(f"{'':<30}{'without':>9}{'with':>9}{'added':>9}")
     for name, command, more in rows:
