@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,31 @@ int config_size(const char *name, const char *value, uint64_t *bytes,
 	return 0;
 }
 
+int config_sched(const char *name, const char *value, int *policy, int *priority,
+		 char *why, size_t len)
+{
+	struct shown shown = show(value);
+	const char *at = value;
+	uint64_t number = 0;
+
+	if (!strcmp(value, "other")) {
+		*policy = SCHED_OTHER;
+		*priority = 0;
+		return 0;
+	}
+	*policy = !strncmp(value, "fifo:", 5) ? SCHED_FIFO : SCHED_RR;
+	at += *policy == SCHED_FIFO ? 5 : strncmp(value, "rr:", 3) ? 0 : 3;
+	if (at != value)
+		number = digits(&at);
+	if (*at || number < 1 || number > 99) {
+		snprintf(why, len, "%s=\"%s\" is no way to schedule a thread: give fifo:N or "
+			 "rr:N with a priority N from 1 to 99, or other", name, shown.text);
+		return -EINVAL;
+	}
+	*priority = (int)number;
+	return 0;
+}
+
 static int read_switch(char *const *env, const char *name, bool *on,
 		       char *why, size_t len)
 {
@@ -144,6 +170,7 @@ int config_read(struct config *config, char *const *env, char *why, size_t len)
 	int ret;
 
 	memset(config, 0, sizeof(*config));
+	config->thread_policy = -1;
 	ret = read_switch(env, "AGNOCAST_STRICT", &config->strict, why, len);
 	if (ret)
 		return ret;
@@ -161,6 +188,10 @@ int config_read(struct config *config, char *const *env, char *why, size_t len)
 	if (value && *value)
 		ret = config_size("AGNOCAST_MEMPOOL_MAX", value, &config->mempool_max,
 				  why, len);
+	value = config_get(env, "AGNOCAST_THREAD_SCHED");
+	if (!ret && value && *value)
+		ret = config_sched("AGNOCAST_THREAD_SCHED", value, &config->thread_policy,
+				   &config->thread_priority, why, len);
 	value = config_get(env, "AGNOCAST_REGISTRY");
 	if (value && *value)
 		config->registry = value;

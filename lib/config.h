@@ -22,6 +22,8 @@ struct config {
 	bool		heap_check;
 	bool		huge_pages;
 	bool		strict;
+	int		thread_policy;	/* of the library's thread: SCHED_..., -1: as it comes */
+	int		thread_priority;
 };
 
 /* The value of @name in @env, or NULL. @env may be NULL. */
@@ -34,6 +36,13 @@ const char *config_get(char *const *env, const char *name);
  */
 int config_size(const char *name, const char *value, uint64_t *bytes,
 		char *why, size_t len);
+
+/*
+ * How the library's thread is to be scheduled: "other", "fifo:N" or "rr:N" with
+ * N from 1 to 99. -EINVAL with a sentence.
+ */
+int config_sched(const char *name, const char *value, int *policy, int *priority,
+		 char *why, size_t len);
 
 /*
  * Read all variables. -EINVAL with a sentence in @why for the first one that

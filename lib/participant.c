@@ -264,23 +264,48 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static int start_thread(void)
+/* @sched NULL: as the caller is scheduled, as every new thread. */
+static int create_thread(const struct thread_sched *sched)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
 	pthread_t thread;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	if (sched) {
+		struct sched_param param = { .sched_priority = sched->priority };
+
+		pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+		pthread_attr_setschedpolicy(&attr, sched->policy);
+		pthread_attr_setschedparam(&attr, &param);
+	}
+	ret = pthread_create(&thread, &attr, thread_main, NULL);
+	pthread_attr_destroy(&attr);
+	return -ret;
+}
+
+static int start_thread(void)
+{
+	const struct thread_sched *sched =
+		start_thread_sched.policy < 0 ? NULL : &start_thread_sched;
+	sigset_t all, before;
 	int ret;
 
 	/* The host's signals are for the host's threads. */
 	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&thread, &attr, thread_main, NULL);
+	ret = create_thread(sched);
+	if (ret == -EPERM && sched) {
+		log_line(AGNOCAST_LOG_WARNING, "the library's thread may not run as "
+			 "AGNOCAST_THREAD_SCHED says: give this process CAP_SYS_NICE, or "
+			 "RLIMIT_RTPRIO of %d; it runs as the thread that made it",
+			 sched->priority);
+		ret = create_thread(NULL);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return -ret;
+	return ret;
 }
 
 static void at_exit(void)

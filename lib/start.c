@@ -31,6 +31,7 @@
 extern void *__libc_stack_end;		/* ld.so's: argc, argv, NULL, environment */
 
 struct registry_client registry = { .fd = -1 };
+struct thread_sched start_thread_sched = { .policy = -1 };
 enum start_state start_state;
 
 static uint32_t gate;			/* 0 idle, 1 joining, 2 joining and awaited, 3 done */
@@ -203,14 +204,19 @@ static enum start_state join(void)
 	struct config config;
 	int ret = config_read(&config, env, reason, sizeof(reason));
 
-	if (getauxval(AT_SECURE))
-		config.registry = NULL;		/* not what an unprivileged caller says */
+	if (getauxval(AT_SECURE)) {	/* not what an unprivileged caller says */
+		config.registry = NULL;
+		config.thread_policy = -1;
+	}
 	if (!ret)
 		ret = host_check(env, reason, sizeof(reason));
 	if (!ret)
 		ret = join_registry(&config, env);
 	if (!ret) {
 		member_pid = raw_call(SYS_getpid);
+		start_thread_sched = (struct thread_sched){
+			.policy = config.thread_policy, .priority = config.thread_priority,
+		};
 		if (host_heap_is_ours()) {
 			heap_checked = config.heap_check;
 			reason[0] = 0;

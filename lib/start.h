@@ -3,8 +3,7 @@
  * start.h - whether and when this process joins
  *
  * Happens once, at the first call of the malloc family: reads the environment
- * (MEMPOOL_SIZE, AGNOCAST_REGISTRY, AGNOCAST_MEMPOOL_MAX, AGNOCAST_PREFAULT,
- * AGNOCAST_STRICT), opens the registry, reserves the window, NEW_SHM, makes
+ * (config.h), opens the registry, reserves the window, NEW_SHM, makes
  * the area. If anything is missing the heap is libc's, nothing is printed, and
  * the reason is kept for the first API call.
  */
@@ -16,6 +15,12 @@
 
 /* Open while this process is a member. */
 extern struct registry_client registry;
+
+/* AGNOCAST_THREAD_SCHED: how the library's thread is to run. .policy -1: as it comes. */
+struct thread_sched {
+	int	policy, priority;
+};
+extern struct thread_sched start_thread_sched;
 
 /* From START_MEMBER on malloc serves from the area, from START_GUEST on there is one. */
 enum start_state {

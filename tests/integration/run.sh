@@ -53,6 +53,7 @@ scripts="
 	syscalls
 	probes
 	waiting
+	realtime
 	restart
 	deaths
 	daemon

@@ -16,3 +16,8 @@ PROGRAMS += descriptors
 
 $(OUT)/descriptors: descriptors.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(AGNOCAST) -lpthread
+
+PROGRAMS += realtime
+
+$(OUT)/realtime: realtime.c $(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(AGNOCAST)

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -159,6 +160,31 @@ Test(config, refuses_a_switch_that_is_neither_0_nor_1)
 
 	cr_expect_eq(read_env(&config, env), -EINVAL);
 	cr_expect(strstr(why, "AGNOCAST_PREFAULT=\"yes\""), "%s", why);
+}
+
+Test(config, schedules_the_thread)
+{
+	static const char *const bad[] = { "fifo", "fifo:", "fifo:0", "fifo:100", "fifo:5x",
+					   "rr:-1", "5", "FIFO:5", "idle",
+					   "fifo:99999999999999999999999" };
+	char *env[] = { "MEMPOOL_SIZE=1M", "AGNOCAST_THREAD_SCHED=fifo:99", NULL };
+	struct config config;
+	int policy, priority;
+
+	cr_assert_eq(read_env(&config, env), 0);
+	cr_expect(config.thread_policy == SCHED_FIFO && config.thread_priority == 99);
+	env[1] = "AGNOCAST_THREAD_SCHED=";
+	cr_assert_eq(read_env(&config, env), 0);
+	cr_expect_eq(config.thread_policy, -1);
+	cr_expect(!config_sched("X", "rr:1", &policy, &priority, why, sizeof(why)) &&
+		  policy == SCHED_RR && priority == 1);
+	cr_expect(!config_sched("X", "other", &policy, &priority, why, sizeof(why)) &&
+		  policy == SCHED_OTHER && priority == 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		cr_expect_eq(config_sched("X", bad[i], &policy, &priority, why, sizeof(why)),
+			     -EINVAL, "%s", bad[i]);
+		cr_expect(strstr(why, "fifo:N"), "%s", why);
+	}
 }
 
 /* A strict process must end also because of what follows AGNOCAST_STRICT. */
