@@ -75,6 +75,9 @@ size_t cause_rows(const struct cause_row **rows);
 /* The two sentences of @row where nothing has happened: PID, SIZE and the like for its words. */
 void cause_describe(struct cause *cause, const struct cause_row *row);
 
+/* The cause called @id (it may be NULL or "") is worth a look, no more. */
+bool cause_is_minor(const char *id);
+
 /* "mmap", "ENOMEM" and the like as the tools print them. */
 const char *cause_call(uint32_t call);
 void cause_error(char *out, size_t len, const struct agnocast_event *event);

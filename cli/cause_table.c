@@ -330,6 +330,8 @@ static const struct cause_row table[] = {
 	  "raise memory.max of the cgroup, or lower MEMPOOL_SIZE" },
 	{ "no-tmpfs-fallocate", FALLOCATE, EOPNOTSUPP, 0, NULL,
 	  "/dev/shm is no tmpfs", "mount -t tmpfs tmpfs /dev/shm" },
+	{ "interrupted", FALLOCATE, EINTR, 0, NULL,
+	  "a signal came in between", "nothing: the library tries again" },
 	{ "lost-descriptor", FALLOCATE, EBADF, 0, NULL,
 	  "descriptor {fd} is closed or read-only: the host program took the library's",
 	  "look for the code that closes descriptors that are not its own" },
@@ -544,4 +546,17 @@ size_t cause_rows(const struct cause_row **rows)
 {
 	*rows = table;
 	return sizeof(table) / sizeof(table[0]);
+}
+
+/* They come and go with processes and cost time at most. */
+static const char *const minor[] = {
+	"interrupted", "owner-gone", "peer-without-queue", "queue-of-other-user", "refused-late",
+};
+
+bool cause_is_minor(const char *id)
+{
+	for (size_t i = 0; id && i < sizeof(minor) / sizeof(minor[0]); i++)
+		if (!strcmp(minor[i], id))
+			return true;
+	return false;
 }

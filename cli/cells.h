@@ -39,6 +39,7 @@ extern const struct table topic_table, process_table, mapping_table, graph_table
 char topic_mark(const struct model *model, size_t row);
 char process_mark(const struct model *model, size_t row);
 char mapping_mark(const struct model *model, size_t row);
+char failure_mark(const struct model *model, size_t row);
 
 void topic_detail(char *line, const struct model *model, size_t row);
 void process_detail(char *line, const struct model *model, size_t row);

@@ -90,6 +90,11 @@ static const struct column columns[] = {
 
 const struct table failure_table = { columns, sizeof(columns) / sizeof(columns[0]) };
 
+char failure_mark(const struct model *model, size_t row)
+{
+	return cause_is_minor(at(model, row)->cause) ? '~' : '!';
+}
+
 void failure_detail(char *line, const struct model *model, size_t row)
 {
 	const struct failure_row *failure = at(model, row);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cells.h"
 #include "format.h"
 #include "summary.h"
 
@@ -25,7 +26,7 @@ static const char *const help_text[] = {
 	"t  as a tree, by topic or by process;  + -  unfold, fold;  *  all",
 	"Space  pause;  d s  other delay;  [ ]  step in a replay;  q F10  quit",
 	"",
-	"!  fault   ~  worth a look: a side is missing, drops   x  ended, 5 s ago at most",
+	"!  fault   ~  worth a look: a side is missing, drops   x  ended, stays for 5 s",
 	"?  could not be read (permissions, no eBPF)   -  nothing to say",
 	"HZ B/S  published;  P50 P99  publish to take;  HELD  on loan now;  DEPTH  QoS",
 	"LAG  messages published but not taken yet;  DROP  overwritten before taken",
@@ -82,6 +83,18 @@ static size_t put_summary(struct frame *frame, const struct model *model)
 	return SUMMARY_LINES;
 }
 
+/* How many need somebody, else how many are worth a look. */
+static void put_failures(char *count, size_t len, const struct model *model)
+{
+	size_t faults = 0;
+
+	for (size_t i = 0; i < model->failures_count; i++)
+		faults += failure_mark(model, i) == '!';
+	if (model->failures_count)
+		snprintf(count, len, " %zu%c", faults ? faults : model->failures_count,
+			 faults ? '!' : '~');
+}
+
 /* " [1]Topics  2 Procs ...", or only the one that is shown where there is little room. */
 static size_t tabs(char *line, const struct frame *frame, const struct screen *screen,
 		   const struct model *model)
@@ -95,8 +108,8 @@ static size_t tabs(char *line, const struct frame *frame, const struct screen *s
 
 		if (!here && frame->columns < 60)
 			continue;
-		if (view == VIEW_FAILS && model->failures_count)
-			snprintf(count, sizeof(count), " %zu!", model->failures_count);
+		if (view == VIEW_FAILS)
+			put_failures(count, sizeof(count), model);
 		used += (size_t)snprintf(line + used, ROWS_LINE - used, " %s%d%s%s%s",
 					 here ? "[" : "", (int)view + 1, here ? "]" : " ",
 					 view_titles[view], count);

@@ -414,7 +414,7 @@ static void put_failures(struct making *making, uint32_t pid)
 		}
 		any = true;
 		failure_error(error, sizeof(error), failure);
-		put(making, '!', "  %s %s %s, %llu times", failure->call, error,
+		put(making, failure_mark(model, i), "  %s %s %s, %llu times", failure->call, error,
 		    format_clean(name, sizeof(name), failure->name),
 		    (unsigned long long)failure->count);
 		failure_detail(detail, model, i);

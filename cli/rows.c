@@ -315,7 +315,7 @@ char rows_mark(const struct model *model, enum view view, size_t row)
 	case VIEW_PROCS: return process_mark(model, row);
 	case VIEW_MAPS: return mapping_mark(model, row);
 	case VIEW_GRAPH: return graph_mark(model, row);
-	default: return '!';
+	default: return failure_mark(model, row);
 	}
 }
 

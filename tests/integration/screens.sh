@@ -195,6 +195,25 @@ check resize_wraps_nothing fits 80
 press q
 check resize_ends_well within 5 shows '^status 0'
 
+# Ctrl-Z, and fg, in a shell that has jobs.
+is_as_before() { [ "$(screen)" = "$(cat "$dir/wanted")" ]; }
+start 80 24 -- -i "$dir/last" -d 3600
+within 10 shows Quit
+settled
+screen >"$dir/wanted"
+tm kill-server
+server=$((server + 1))
+tm -f /dev/null new-session -d -x 80 -y 24 "env -u TMUX PS1='shell: ' bash --norc --noprofile -i"
+within 10 shows '^shell: '
+tm send-keys "$top -i $dir/last -d 3600" Enter
+within 10 is_as_before
+tm send-keys C-z
+check stop_gives_the_terminal_back within 5 eval "shows Stopped && ! shows Quit"
+tm send-keys 'stty -a | grep -ow -e -echo -e -icanon; echo looked' Enter
+check stop_restores_the_terminal within 5 eval "shows ^looked && ! shows '^-(echo|icanon)'"
+tm send-keys fg Enter
+check fg_goes_on_as_before within 5 is_as_before
+
 # Colour: marks in any case, escape sequences only where they are wanted.
 start 80 24
 within 10 shows Quit

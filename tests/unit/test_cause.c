@@ -60,6 +60,7 @@ static const struct state states[] = {
 	{ "file-limit-grow", "more than 64K", AGNOCAST_CALL_FALLOCATE, EFBIG, .limit_fsize = 65536 },
 	{ "memory-limit", "cgroup", AGNOCAST_CALL_FALLOCATE, ENOMEM },
 	{ "no-tmpfs-fallocate", "no tmpfs", AGNOCAST_CALL_FALLOCATE, EOPNOTSUPP },
+	{ "interrupted", "signal", AGNOCAST_CALL_FALLOCATE, EINTR },
 	{ "lost-descriptor", "descriptor 9", AGNOCAST_CALL_FALLOCATE, EBADF },
 
 	{ "closed-descriptor", "descriptor 9", AGNOCAST_CALL_MMAP, EBADF },
@@ -281,6 +282,14 @@ Test(cause, a_write_is_known_without_its_mapping)
 	failure.access = AGNOCAST_READS;
 	cause_find(&cause, &failed);
 	cr_expect_str_eq(cause.id, "peer-not-mapped");
+}
+
+Test(cause, what_comes_and_goes_with_processes_is_minor)
+{
+	cr_expect(cause_is_minor("peer-without-queue"));
+	cr_expect_not(cause_is_minor("asan"));
+	cr_expect_not(cause_is_minor(""));
+	cr_expect_not(cause_is_minor(NULL));
 }
 
 Test(cause, an_errno_nobody_knows_has_none)

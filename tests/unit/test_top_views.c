@@ -59,6 +59,20 @@ Test(json, the_unknown_is_null_and_addresses_are_hex)
 	model_clear(&now);
 }
 
+/* The line below the table. */
+Test(detail, names_who_is_too_slow)
+{
+	struct model *model = (struct model *)make_model();
+	char line[ROWS_LINE];
+
+	rows_detail(line, model, VIEW_TOPICS, 0);
+	cr_expect_not(strstr(line, "too slow"), "%s", line);
+	model->endpoints[1].dropped_now = 7;
+	rows_detail(line, model, VIEW_TOPICS, 0);
+	cr_expect(strstr(line, "too slow: pid 4194304 b?ad (7 dropped in the interval, takes "
+			 "after 12us, depth "), "%s", line);
+}
+
 /* text */
 
 static char *text_of(const struct model *model, unsigned int views, size_t width)
@@ -90,10 +104,10 @@ Test(text, is_this_at_80_columns)
 "~ /map/?[31mvector_map           0   1      -     -     -     -     0    0     4\n"
 "\n"
 "Procs\n"
-"      PID COMM             PUB SUB  USED COMMT MPOOL  IN SHM MMAP  MQS ERR  MEAN\n"
-"~   14671 lidar_driver       1   0   33M  104M  100M   0   0   13    0   3 2.0us\n"
-"  4194304 b?ad               0   2     ?     ?     0   1   ?    ?    ?   ?     ?\n"
-"x      99 rosbag             0   0     -     -     0   0   ?    ?    ?   ?     ?\n"
+"      PID COMM            PUB SUB  USED COMMT MPOOL  IN  SHM MMAP  MQS ERR  MEAN\n"
+"~   14671 lidar_driver      1   0   33M  104M  100M   0    0   13    0   3 2.0us\n"
+"  4194304 b?ad              0   2     ?     ?     0   1    ?    ?    ?   ?     ?\n"
+"x      99 rosbag            0   0     -     -     0   0    ?    ?    ?   ?     ?\n"
 "\n"
 "Maps\n"
 "    OWNER        START PERM     PID COMM         ROLE STATE     TOPICS\n"
