@@ -4,11 +4,13 @@
 #include "log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef void (*log_fn)(enum agnocast_level, const char *, void *);
@@ -30,6 +32,28 @@ void log_enable(void)
 	atomic_store_explicit(&enabled, true, memory_order_relaxed);
 }
 
+/*
+ * stderr may be a pipe that nobody reads any more, or a file that may not grow:
+ * that ends a process by a signal, but not one whose library wanted to say
+ * something.
+ */
+static void write_unharmed(const char *out, size_t len)
+{
+	const struct timespec now = { 0 };
+	sigset_t ours, old, pending;
+
+	sigemptyset(&ours);
+	sigpending(&pending);
+	if (!sigismember(&pending, SIGPIPE))
+		sigaddset(&ours, SIGPIPE);
+	if (!sigismember(&pending, SIGXFSZ))
+		sigaddset(&ours, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &ours, &old);
+	if (write(STDERR_FILENO, out, len) < 0 && (errno == EPIPE || errno == EFBIG))
+		sigtimedwait(&ours, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 static void to_stderr(enum agnocast_level level, const char *line)
 {
 	char out[1100];
@@ -39,8 +63,8 @@ static void to_stderr(enum agnocast_level level, const char *line)
 		return;
 	n = snprintf(out, sizeof(out), "agnocast: %s%s\n",
 		     level == AGNOCAST_LOG_WARNING ? "warning: " : "", line);
-	if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
-		return;
+	if (n > 0)
+		write_unharmed(out, (size_t)n);
 }
 
 void log_line(enum agnocast_level level, const char *format, ...)

@@ -144,6 +144,16 @@ static int area_ready(bool wait)
 	return wait ? say_ready(registry_client_settle(&registry)) : 0;
 }
 
+/* The host may have closed the descriptor before the reply was read: asked again, then. */
+static int area_settle(void)
+{
+	int ret = registry_client_settle(&registry);
+
+	if (ret == -ENOTCONN && !area_ready(false))
+		ret = registry_client_settle(&registry);
+	return ret == -EALREADY ? 0 : ret;
+}
+
 static void leave(void)
 {
 	struct agnocast_leave args = { 0 };
@@ -303,7 +313,7 @@ int start_status(void)
 	switch (start_once()) {
 	case START_GUEST:
 	case START_MEMBER:
-		return say_ready(registry_client_settle(&registry));
+		return say_ready(area_settle());
 	case START_GUEST_CHILD:
 	case START_CHILD:
 		return -ECHILD;

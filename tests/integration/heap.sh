@@ -100,6 +100,7 @@ joining()
 	local join=$programs/heap_join
 	says joins '^0 $' ours "$join"
 	says joins_at_a_fixed_address '^0 $' ours "$programs/heap_join_fixed"
+	says joins_without_its_descriptors '^0 $' ours "$join" early
 	says joins_again_after_exec '^0 $' ours "$join" exec 3
 	[ "$(ours "$join" exec 3 | grep -c '^0 $')" -eq 4 ] && ok each_exec_joins ||
 		not_ok each_exec_joins "one of them did not"
@@ -166,6 +167,23 @@ silence()
 	out=$(MEMPOOL_SIZE=abc ours ls -d / 2>&1; AGNOCAST_REGISTRY=unix:/nowhere ours ls -d / 2>&1
 		env -u MEMPOOL_SIZE LD_PRELOAD="$AGNOCAST_LIB" ls -d / 2>&1)
 	[ "$out" = $'/\n/\n/' ] && ok bystander_is_silent || not_ok bystander_is_silent "$out"
+}
+
+# What it has to say may kill nobody: into a file that may not grow, and to nobody at all.
+unharmed()
+{
+	local refused='ulimit -f 1060000; exec "$0" publish </dev/null' status
+	MEMPOOL_SIZE=64M says unharmed_says_why 'limit on file size' \
+		bash -c "$refused" "$programs/heap_mlock"
+	truncate -s 2G "$work/long"
+	MEMPOOL_SIZE=64M bash -c "exec 2>>\"\$1\"; $refused" "$programs/heap_mlock" "$work/long"
+	status=$?
+	rm "$work/long"
+	[ $status -eq 1 ] && ok unharmed_by_a_full_file || not_ok unharmed_by_a_full_file "status $status"
+	MEMPOOL_SIZE=64M bash -c "exec 2> >(:); wait \$!; $refused" "$programs/heap_mlock"
+	status=$?
+	[ $status -eq 1 ] && ok unharmed_by_a_closed_pipe ||
+		not_ok unharmed_by_a_closed_pipe "status $status"
 }
 
 # --- programs whose malloc is not ours
@@ -449,6 +467,7 @@ joining
 strict
 names
 silence
+unharmed
 full_shm
 huge_pages
 locked

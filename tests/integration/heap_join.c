@@ -5,7 +5,8 @@
  * Prints "STATUS REASON". Its heap must work either way. With arguments, in
  * that order: "take" first puts a page into the window; "exec N" executes
  * itself N times more, each under the same pid; "pause" waits for a line on
- * stdin before it ends; "closed" closes all descriptors before that.
+ * stdin before it ends; "closed" closes all descriptors before that; "early"
+ * puts others in their place as soon as it has joined.
  */
 
 #include "heap_test.h"
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
 		return 2;
 	use_heap();
+	for (int fd = 3; !strcmp(what, "early") && fd < 1100; fd++)
+		dup2(STDIN_FILENO, fd);
 	printf("%d %s\n", api_status(), api_reason());
 	fflush(stdout);
 	if (!strcmp(what, "exec"))
