@@ -5,6 +5,7 @@
 #include "shmfile.h"
 
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -98,6 +99,18 @@ static void set_access(int fd, const struct stat *now, const char *group_of)
 		raw_call(SYS_fchmod, fd, SHM_MODE);
 }
 
+/* Anything else promises no memory, or writes it to a disk. */
+static int check_tmpfs(int fd, char *why, size_t len)
+{
+	struct statfs fs;
+
+	if (!raw_call(SYS_fstatfs, fd, &fs) && fs.f_type == TMPFS_MAGIC)
+		return 0;
+	snprintf(why, len, SHM_DIR " is no tmpfs here: it must be one to be shared memory "
+		 "(mount -t tmpfs tmpfs " SHM_DIR ")");
+	return -EMEDIUMTYPE;
+}
+
 int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 		   const char *group_of, char *why, size_t len)
 {
@@ -124,6 +137,12 @@ int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 			 strerrordesc_np(-ret));
 		if (fd >= 0)
 			raw_close(fd);
+		return ret;
+	}
+	ret = check_tmpfs(fd, why, len);
+	if (ret) {
+		raw_call(SYS_unlinkat, AT_FDCWD, file->path, 0);
+		raw_close(fd);
 		return ret;
 	}
 	set_access(fd, &st, group_of);

@@ -364,6 +364,9 @@ full_shm()
 		'MEMPOOL_SIZE is 67174400 bytes, but /dev/shm has only 3[0-9]* bytes free' \
 		unshare -m bash -c 'mount -t tmpfs -o size=32m tmpfs /dev/shm || exit 99
 		MEMPOOL_SIZE=64M exec "$0" publish </dev/null' "$programs/heap_mlock"
+	says refuses_what_is_no_tmpfs '^-124 /dev/shm is no tmpfs here' unshare -m bash -c '
+		mount -t ramfs ramfs /dev/shm || exit 99
+		LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$programs/heap_join"
 	says full_shm_refuses_to_join '^-28 .*enlarge /dev/shm' unshare -m bash -c '
 		mount -t tmpfs -o size=8k tmpfs /dev/shm || exit 99
 		LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$programs/heap_join"
