@@ -30,6 +30,7 @@
 
 #define EXPORT		__attribute__((visibility("default")))
 #define ALIGNMENT	(2 * sizeof(void *))
+#define GROWS_MIN	((size_t)64 << 10)	/* smaller blocks of jemalloc do not grow in place */
 #define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
 #define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
 
@@ -228,10 +229,38 @@ static void *adopt(void *p, size_t size)
 	return copy;
 }
 
+/*
+ * What has grown will grow again. If it has to move, then to where as much is
+ * free behind it: the next time it need not. NULL: no such place, @p is as it was.
+ */
+static __attribute__((noinline)) void *grow_large(void *p, size_t old, size_t size)
+{
+	void *got;
+
+	if (aj_xallocx(p, size, 0, 0) >= size)
+		return p;
+	got = size < area_heap_size / 8 ? aj_mallocx(size + size / 2, 0) : NULL;
+	if (!got)
+		return NULL;
+	memcpy(got, p, old);
+	aj_free(p);
+	aj_xallocx(got, size, 0, 0);
+	return got;
+}
+
 static inline void *area_realloc(void *p, size_t size)
 {
+	size_t old;
+	void *got;
+
 	if (__builtin_expect(heap_checked, 0))
 		return heap_check_realloc(p, size);
+	if (size >= GROWS_MIN) {
+		old = aj_malloc_usable_size(p);
+		got = old >= GROWS_MIN / 2 && old < size ? grow_large(p, old, size) : NULL;
+		if (got)
+			return got;
+	}
 	return aj_realloc(p, at_least(size));
 }
 

@@ -22,6 +22,8 @@ void *aj_realloc(void *p, size_t size);
 void aj_free(void *p);
 int aj_posix_memalign(void **out, size_t alignment, size_t size);
 size_t aj_malloc_usable_size(void *p);
+void *aj_mallocx(size_t size, int flags);
+size_t aj_xallocx(void *p, size_t size, size_t extra, int flags);
 int aj_mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len);
 
 /* Read by jemalloc when it starts. */

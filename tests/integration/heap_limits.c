@@ -42,6 +42,30 @@ static void grow(void)
 	free(p);
 }
 
+/* A block that grows bit by bit stays where it is, most times. */
+static void grow_in_place(void)
+{
+	unsigned char *p = malloc(64 << 10), *was;
+	size_t len = 64 << 10, old = 0;
+	int steps = 0, moves = 0, bad = 0;
+
+	while (p && len < 64 * MIB) {
+		for (size_t i = old; i < len; i += 512)
+			p[i] = (unsigned char)(i >> 9);
+		was = p;
+		old = len;
+		len += len / 8 / 512 * 512;
+		p = realloc(p, len);
+		moves += p != was;
+		steps++;
+	}
+	for (size_t i = 0; p && i < old; i += 512)
+		bad += p[i] != (unsigned char)(i >> 9);
+	check("grows_in_place", p && moves <= 12, "%d moves in %d steps", moves, steps);
+	check("what_grew_is_kept", p && !bad, "%d bad", bad);
+	free(p);
+}
+
 static uint64_t file_bytes(void)
 {
 	struct stat st = { 0 };
@@ -166,6 +190,7 @@ int main(int argc, char **argv)
 	if (!area.from)
 		return !check("has_an_area", false, "%s", api_reason());
 	if (!strcmp(what, "grow")) {
+		grow_in_place();
 		grow();
 		trim();
 		closed_descriptors();
