@@ -226,11 +226,17 @@ static bool is_not_mapped(const struct cause_case *failed)
 	return event_of(failed)->flags == SEGV_NOT_MAPPED;
 }
 
-/* In the reservation, where the registry knows of nobody's area (any more). */
+/*
+ * In the reservation, where the registry knows of nobody's area (any more). Where
+ * the kernel was too busy to look, what may not even be read is the reservation.
+ */
 static bool is_of_nobody(const struct cause_case *failed)
 {
-	return failed->place.known && !failed->place.owner_pid && failed->failure->vma_end &&
-	       !failed->failure->vma_name[0];
+	const struct agnocast_failure *failure = failed->failure;
+
+	if (!failed->place.known || failed->place.owner_pid)
+		return false;
+	return failure->vma_end ? !failure->vma_name[0] : failure->access == AGNOCAST_READS;
 }
 
 static bool is_own(const struct cause_case *failed)
@@ -288,7 +294,7 @@ static const struct cause_row table[] = {
 	  "removed it at logout",
 	  "containers: --ipc=host; logout: loginctl enable-linger USER, or RemoveIPC=no" },
 	{ "foreign-file", SHM_OPEN, EACCES, 0, creates,
-	  "{name} is another user's in a sticky directory (fs.protected_regular)",
+	  "{name} is another user's: its mode forbids it, or fs.protected_regular does",
 	  "run as the same user, or remove what was left: agnocast doctor --clean" },
 	{ "no-right-to-read", SHM_OPEN, EACCES, 0, NULL,
 	  "{name} may not be read by this user: its mode is 0640",

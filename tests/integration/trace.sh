@@ -130,6 +130,9 @@ plan_kernel()
 	victim fault_writing_to_a_peer 'wrote-message|segv' "pid [0-9]+ wrote into bash's memory, which is read-only|a write to another's message" "$fail" write_to_peer $at
 }
 
+# OPTIONS COMMAND... - with /dev/shm mounted so; for victims
+with_shm=(unshare -m sh -c 'mount -o "$1" /dev/shm && shift && exec "$@"' sh)
+
 test_causes()
 {
 	plan_kernel
@@ -144,11 +147,21 @@ test_causes()
 	victim mmap_over_the_address_limit address-limit '16G more are over RLIMIT_AS \(1G\)' "$fail" address_limit $at
 	victim mmap_too_many too-many-maps "$(cat /proc/sys/vm/max_map_count) \(vm.max_map_count\)" "$fail" many_maps $at
 	victim mmap_after_mlockall mlockall 'mlockall\(MCL_FUTURE\) 16G more .* RLIMIT_MEMLOCK \([0-9]+M\)' "$fail" locked $at
+	victim mmap_of_no_type no-type 'neither MAP_SHARED' "$fail" no_type $at
+	victim mmap_reserves_twice reserved-twice '---p .*a reservation of the window' "$fail" reserved $at
+	victim mmap_in_the_way_of_memory memory-in-the-way "r--p \(no file\) is in the way of ${at#0x}\+16G" "$fail" memory $at
+	victim mmap_may_not_lock may-not-lock 'RLIMIT_MEMLOCK is 0' "$fail" may_not_lock $at
+	victim mmap_over_the_lock_limit lock-limit 'more locked memory than 4K' "$fail" lock_limit $at
+	victim mmap_reserves_over_the_limit reservation-limit "16T are over RLIMIT_AS \(1G\)" "$fail" reservation_limit
+	victim mmap_of_a_noexec_file noexec 'noexec mount' "${with_shm[@]}" bind,remount,noexec "$fail" noexec $at
+	victim munmap_misaligned unmap-misaligned 'no multiple' "$fail" unmap_misaligned $at
+	victim munmap_splits unmap-splits 'mappings of [0-9]+: it' "$fail" unmap_splits $at
 	plan_files
 	plan_queues
 	plan_faults
 	explained
 }
+
 
 # An AddressSanitizer program and a window where its shadow lies: as real as it gets.
 test_asan()
@@ -168,14 +181,20 @@ plan_files()
 	victim file_of_another no-right-to-read '0640' "$fail" no_right
 	victim file_is_a_link link-in-the-way 'symbolic link' "$fail" link
 	victim file_limit file-limit 'more than 64K' "$fail" file_limit
+	victim file_limit_grow file-limit-grow 'more than 64K' "$fail" file_limit_grow
+	victim file_of_another_user foreign-file 'another user' "$fail" foreign_file
+	victim file_is_open_for_reading "lost-descriptor truncate-read-only" 'not open for writing' "$fail" read_only_descriptor
+	victim shm_is_read_only read-only-shm 'read-only' "${with_shm[@]}" bind,remount,ro "$fail" read_only_shm
+	victim shm_is_no_tmpfs no-tmpfs-fallocate 'no tmpfs' unshare -m sh -c "mount -t ramfs ramfs /dev/shm; exec $fail no_tmpfs"
 }
 
 # A /dev/shm of 1 MiB.
 test_full()
 {
-	mount -t tmpfs -o mode=1777,size=1M tmpfs /dev/shm
+	mount -t tmpfs -o mode=1777,size=1M,nr_inodes=40 tmpfs /dev/shm
 	victim shm_full shm-full '/dev/shm \(1M\) has no room for 64M more' "$fail" full
 	victim shm_full_at_a_touch shm-full-fault '/dev/shm \(1M\) is full' "$fail" full_fault $at
+	victim shm_without_inodes no-inode 'no inode left' "$fail" no_inode
 	explained
 	umount /dev/shm
 }
@@ -187,6 +206,9 @@ plan_queues()
 	victim queues_max no-queue-left 'all 256 message queues' unshare -i "$fail" queues_max
 	victim queue_of_nobody peer-without-queue 'has no queue new_publisher@4194305' "$fail" no_queue
 	victim message_size "long-hint short-buffer" "takes shorter messages than 9" "$fail" message_size
+	victim queue_left queue-left 'killed process' "$fail" queue_left
+	victim queue_of_another_user queue-of-other-user "another user" "$fail" queue_of_other_user
+	victim queue_is_closed "queue-closed queue-closed-reader" 'is no queue open for' "$fail" queue_closed
 	victim no_descriptor "no-descriptor no-descriptor-queue" "no descriptor left of 64" "$fail" no_descriptor
 }
 
@@ -194,6 +216,17 @@ plan_faults()
 {
 	victim fault_not_mapped nothing-there "nothing is mapped at ${at#0x}" "$fail" not_mapped $at
 	victim fault_beyond_the_file no-page "no memory at [0-9a-f]+" "$fail" cut $at
+}
+
+# Members that touch what is not theirs; /hello is the talker's.
+plan_members()
+{
+	local writer=$BUILD/tests/integration/trace_writer area
+	area=$("$plain" ls -j mappings | jq -r ".maps[] | select(.pid == $talker and .role == \"own\") | .start")
+	victim fault_behind_a_message file-cut "into the area of hello_talker \(pid $talker\), whose file ends at" "$writer" /hello beyond
+	victim fault_behind_the_own_heap wild-own 'its own area, of which only' "$writer" /other own
+	victim fault_in_a_peer_not_mapped peer-not-mapped "used hello_talker's control part, which it has not mapped" "$writer" /other $area
+	victim fault_where_nobody_is released 'of a process that has ended' "$writer" /other $at
 }
 
 # The whole of it: the real library, and whose message it was.
@@ -207,6 +240,8 @@ test_message()
 	victim fault_in_a_message wrote-message "pid [0-9]+ wrote into hello_talker's message on /hello, which is read-only" "$BUILD/tests/integration/trace_writer" /hello
 	explained -t '/hel*'
 	is fault_names_the_owner "$(jq -r 'select(.fault) | .owner, .owner_pid, .topic, .error' "$dir/trace" | xargs)" "hello_talker $talker /hello SIGSEGV"
+	plan_members
+	explained
 }
 
 test_topic()
@@ -316,6 +351,7 @@ if [ -n "${AGNOCAST_VM:-}" ] && [ "${TRACE_IN_VM:-no}" != all ]; then
 	# What depends on the kernel and on the module; the rest is the same natively.
 	unset AGNOCAST_REGISTRY
 	plan_kernel
+	victim unknown_command other-abi 'does not know this command' "$fail" unknown_command
 	explained
 	test_message
 	summary

@@ -17,10 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <uapi/agnocast.h>
 
 #define NOBODY		65534
 #define AREA		(UINT64_C(16) << 30)
@@ -338,6 +341,165 @@ static void message_size(char *at)
 	refused(mq_receive(mq, &byte, 1, NULL) < 0, EMSGSIZE, "mq_receive");
 }
 
+static void no_type(char *at)
+{
+	map_refused(at, 4096, PROT_READ, MAP_FIXED_NOREPLACE, area(O_RDWR), EINVAL);
+}
+
+static void reserved(char *at)
+{
+	need(mmap(at, AREA, PROT_NONE, RESERVE, -1, 0) == at, "reserve");
+	map_refused(at, AREA, PROT_NONE, RESERVE, -1, EEXIST);
+}
+
+static void memory(char *at)
+{
+	need(mmap(at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+	     at, "mmap");
+	map_refused(at, AREA, PROT_NONE, RESERVE, -1, EEXIST);
+}
+
+static void may_not_lock(char *at)
+{
+	limit(RLIMIT_MEMLOCK, 0);
+	be_nobody();
+	map_refused(at, 4096, PROT_READ, RESERVE | MAP_LOCKED, -1, EPERM);
+}
+
+static void lock_limit(char *at)
+{
+	limit(RLIMIT_MEMLOCK, 4096);
+	be_nobody();
+	map_refused(at, 65536, PROT_READ, RESERVE | MAP_LOCKED, -1, EAGAIN);
+}
+
+static void reservation_limit(char *at)
+{
+	(void)at;
+	limit(RLIMIT_AS, UINT64_C(1) << 30);
+	map_refused((char *)AGNOCAST_WINDOW_BASE, AGNOCAST_AREA_SIZE * AGNOCAST_SESSIONS_MAX,
+		    PROT_NONE, RESERVE, -1, ENOMEM);
+}
+
+/* With a /dev/shm that is mounted so. */
+static void noexec(char *at)
+{
+	map_refused(at, 4096, PROT_READ | PROT_EXEC, MAP_WINDOW, area(O_RDWR), EPERM);
+}
+
+static void read_only_shm(char *at)
+{
+	(void)at;
+	refused(shm_open(name, O_CREAT | O_RDWR, 0600) < 0, EROFS, "shm_open");
+}
+
+static void no_tmpfs(char *at)
+{
+	(void)at;
+	refused(fallocate(area(O_RDWR), 0, 0, 4096), EOPNOTSUPP, "fallocate");
+}
+
+/* What it made stays: it is looked at later. */
+static void no_inode(char *at)
+{
+	char path[64];
+	int fd = 0;
+
+	(void)at;
+	for (int i = 0; fd >= 0 && i < 1000; i++) {
+		snprintf(path, sizeof(path), "/dev/shm/filling.%d", i);
+		fd = open(path, O_CREAT | O_RDWR, 0600);
+		if (fd >= 0)
+			close(fd);
+	}
+	refused(shm_open(name, O_CREAT | O_RDWR, 0600) < 0, ENOSPC, "shm_open");
+}
+
+static void file_limit_grow(char *at)
+{
+	(void)at;
+	signal(SIGXFSZ, SIG_IGN);
+	limit(RLIMIT_FSIZE, 65536);
+	refused(fallocate(area(O_RDWR), 0, 0, 1 << 20), EFBIG, "fallocate");
+}
+
+static void read_only_descriptor(char *at)
+{
+	int fd = area(O_RDONLY);
+
+	(void)at;
+	refused(ftruncate(fd, 4096), EINVAL, "ftruncate");
+	refused(fallocate(fd, 0, 0, 4096), EBADF, "fallocate");
+}
+
+static void foreign_file(char *at)
+{
+	(void)at;
+	need(!fchmod(area(O_RDWR), 0600), "fchmod");
+	be_nobody();
+	refused(shm_open(name, O_CREAT | O_RDWR, 0600) < 0, EACCES, "shm_open");
+}
+
+static void unmap_misaligned(char *at)
+{
+	refused(munmap(at + 1, 4096), EINVAL, "munmap");
+}
+
+static void unmap_splits(char *at)
+{
+	int prot = PROT_READ;
+
+	need(mmap(at, 12288, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+	     at, "mmap");
+	while (mmap(NULL, 4096, prot ^= PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+	       MAP_FAILED)
+		;
+	refused(munmap(at + 4096, 4096), ENOMEM, "munmap");
+}
+
+static mqd_t small_queue(int flags)
+{
+	struct mq_attr attr = { .mq_maxmsg = 1, .mq_msgsize = 8 };
+	mqd_t mq = mq_open(queue, O_CREAT | O_NONBLOCK | flags, 0600, &attr);
+
+	need(mq >= 0, "mq_open");
+	return mq;
+}
+
+static void queue_left(char *at)
+{
+	(void)at;
+	small_queue(O_RDWR);
+	refused(mq_open(queue, O_CREAT | O_EXCL | O_RDWR, 0600, NULL) < 0, EEXIST, "mq_open");
+}
+
+static void queue_of_other_user(char *at)
+{
+	(void)at;
+	small_queue(O_RDWR);
+	be_nobody();
+	refused(mq_open(queue, O_WRONLY) < 0, EACCES, "mq_open");
+}
+
+static void queue_closed(char *at)
+{
+	char message[8] = "";
+
+	(void)at;
+	refused(mq_send(small_queue(O_RDONLY), message, 1, 0) < 0, EBADF, "mq_send");
+	refused(mq_receive(small_queue(O_WRONLY), message, 8, NULL) < 0, EBADF, "mq_receive");
+}
+
+/* Of the device, where there is one. */
+static void unknown_command(char *at)
+{
+	int fd = open(AGNOCAST_DEVICE, O_RDWR);
+
+	(void)at;
+	need(fd >= 0, AGNOCAST_DEVICE);
+	refused(ioctl(fd, _IO(0xA6, 0x7f)) < 0, ENOTTY, "ioctl");
+}
+
 static const struct {
 	const char	*name;
 	void		(*fail)(char *at);
@@ -352,25 +514,44 @@ static const struct {
 	{ "empty", zero_length },
 	{ "file", file },
 	{ "file_limit", file_limit },
+	{ "file_limit_grow", file_limit_grow },
+	{ "foreign_file", foreign_file },
 	{ "full", full },
 	{ "full_fault", full_fault },
 	{ "invalid", invalid },
 	{ "left_over", left_over },
 	{ "link", link_there },
+	{ "lock_limit", lock_limit },
 	{ "locked", locked },
 	{ "many_maps", many_maps },
+	{ "may_not_lock", may_not_lock },
+	{ "memory", memory },
 	{ "message_size", message_size },
 	{ "no_descriptor", no_descriptor },
+	{ "no_inode", no_inode },
 	{ "no_owner", no_owner },
 	{ "no_queue", no_queue },
 	{ "no_right", no_right },
+	{ "no_tmpfs", no_tmpfs },
+	{ "no_type", no_type },
+	{ "noexec", noexec },
 	{ "not_mapped", not_mapped },
 	{ "overwrite", overwrite },
 	{ "own_ways", own_ways },
 	{ "queue_bytes", queue_bytes },
+	{ "queue_closed", queue_closed },
+	{ "queue_left", queue_left },
+	{ "queue_of_other_user", queue_of_other_user },
 	{ "queue_size", queue_size },
 	{ "queues_max", queues_max },
+	{ "read_only_descriptor", read_only_descriptor },
+	{ "read_only_shm", read_only_shm },
+	{ "reservation_limit", reservation_limit },
+	{ "reserved", reserved },
 	{ "twice", twice },
+	{ "unknown_command", unknown_command },
+	{ "unmap_misaligned", unmap_misaligned },
+	{ "unmap_splits", unmap_splits },
 	{ "write_only", write_only },
 	{ "write_to_peer", write_to_peer },
 };

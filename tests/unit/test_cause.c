@@ -282,6 +282,9 @@ Test(cause, a_write_is_known_without_its_mapping)
 	failure.access = AGNOCAST_READS;
 	cause_find(&cause, &failed);
 	cr_expect_str_eq(cause.id, "peer-not-mapped");
+	cause_find(&cause, &(struct cause_case){ .failure = &failure, .captured = true,
+						 .machine = &machine, .place.known = true });
+	cr_expect_str_eq(cause.id, "released");
 }
 
 Test(cause, what_comes_and_goes_with_processes_is_minor)
