@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "harness.h"
 
@@ -107,7 +108,12 @@ static void an_event_loop_hears(void)
 	tell(sub, "poll 10000");
 	EXPECT(ask(pub, "pub 0 /a 10 0"), "0");
 	EXPECT(answer_of(sub), "1");
-	EXPECT(ask(sub, "take 0 0 0"), refused());
+	/* It may be readable for nothing, but not for ever. */
+	for (unsigned int i = 0; i < 100; i++) {
+		if (strcmp(ask(sub, "take 0 0 0"), refused()) == 0)
+			break;
+		EXPECT(ask(sub, "poll 10000"), "1");
+	}
 	EXPECT(ask(sub, "take 0 0 0"), "-11");
 	EVENTUALLY(sub, "poll 0", "0");
 }
