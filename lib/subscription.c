@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "descriptor.h"
 #include "log.h"
+#include "ownfd.h"
 #include "options.h"
 #include "participant.h"
 #include "roster.h"
@@ -49,7 +50,7 @@ static void tell_news(struct agnocast_subscription *sub)
 	pthread_mutex_unlock(&sub->lock);
 	if (sub->flags & AGNOCAST_POLLABLE)
 		bell_ring_own(AGNOCAST_BELL_LEVEL);
-	if (sub->crowd >= 0)
+	if (sub->crowd != OWNFD_NONE)
 		bell_ring_own(AGNOCAST_BELL_EDGE);
 }
 
@@ -463,8 +464,7 @@ static void detach_all(struct agnocast_subscription *sub)
 static void free_all(struct agnocast_subscription *sub)
 {
 	detach_all(sub);
-	if (sub->crowd >= 0)
-		close(sub->crowd);
+	ownfd_close(sub->crowd);
 	if (sub->block_offset)
 		area_block_free(sub->block_offset, sizeof(*sub->block));
 	pthread_mutex_destroy(&sub->lock);
@@ -528,7 +528,7 @@ int agnocast_subscription_create(const char *topic,
 	sub->depth = checked.depth;
 	sub->flags = checked.flags;
 	sub->spin_us = checked.spin_us;
-	sub->crowd = -1;
+	sub->crowd = OWNFD_NONE;
 	ret = create(sub, &add);
 	if (ret)
 		free_all(sub);

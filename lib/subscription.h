@@ -58,7 +58,9 @@ struct agnocast_subscription {
 	struct agnocast_waitset *waitset;
 	struct agnocast_subscription *pollable_next;	/* descriptor lock */
 	uint64_t rounds_seen;		/* descriptor lock */
-	int	crowd;		/* epoll of a take with too many sources; -1 */
+	int	crowd;		/* a handle: epoll of takes with too many sources */
+	int	crowd_bell;	/* the handle of what it hears */
+	uint32_t crowd_asleep;	/* takes that sleep on it */
 	struct agnocast_subscription *next;	/* participant lock */
 };
 

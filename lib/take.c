@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "descriptor.h"
 #include "log.h"
+#include "ownfd.h"
 #include "participant.h"
 #include "probes.h"
 #include "subscription.h"
@@ -21,6 +22,7 @@
 #include "window.h"
 
 #define POLL_NS 2000000u		/* how long to sleep if not all can be watched */
+#define LOOK_NS 1000000000u		/* that often a sleep on a bell sees to its descriptors */
 #define TRIES 64			/* laps by publishers before giving others a chance */
 
 /* Relaxed load and store, not an atomic add: the lock is held, readers only look. */
@@ -224,26 +226,64 @@ static int sleep_on_heads(struct agnocast_subscription *sub, uint64_t deadline_n
 	return ret;
 }
 
-/* The same with more publishers than there are words to sleep on. */
-static int sleep_on_bell(struct agnocast_subscription *sub, uint64_t deadline_ns)
+/* The number of an epoll that hears the bell; the host may have closed it. Or -errno. */
+static int need_crowd(struct agnocast_subscription *sub)
 {
-	int ret = 0, epoll = sub->crowd;
+	int bell = bell_handle_of(AGNOCAST_BELL_EDGE);
+	int fd = sub->crowd_bell == bell ? ownfd_number(sub->crowd) : -EBADF;
+
+	if (fd >= 0)
+		return fd;
+	ownfd_close(sub->crowd);
+	sub->crowd = OWNFD_NONE;
+	fd = bell_epoll(0);
+	if (fd < 0)
+		return fd;
+	sub->crowd = ownfd_keep(fd);
+	/* Made by bell_epoll() if it was the first: then the next look makes this anew. */
+	sub->crowd_bell = bell;
+	return ownfd_number(sub->crowd);
+}
+
+/*
+ * The same with more publishers than there are words to sleep on, and with a
+ * look at the descriptors once in a while.
+ */
+static int sleep_on_bell(struct agnocast_subscription *sub, int epoll, uint64_t deadline_ns)
+{
+	uint64_t look_ns;
+	int ret = 0;
 
 	wait_arm(sub, AGNOCAST_BELL_EDGE);
 	/* The bell before the rings: see wait.h. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!wait_visible(sub)) {
-		count(&sub->block->sleeps, 1);
-		pthread_mutex_unlock(&sub->lock);
-		ret = sleep_on_epoll(epoll, NULL, deadline_ns);
-		pthread_mutex_lock(&sub->lock);
-	}
-	if (ret == -EBADF) {
-		/* The host closed it. */
-		sub->crowd = -1;
-		ret = 0;
-	}
+	if (wait_visible(sub))
+		return 0;
+	look_ns = clock_ns() + LOOK_NS;
+	count(&sub->block->sleeps, 1);
+	sub->crowd_asleep++;
+	pthread_mutex_unlock(&sub->lock);
+	ret = sleep_on_epoll(epoll, NULL, look_ns < deadline_ns ? look_ns : deadline_ns);
+	pthread_mutex_lock(&sub->lock);
+	sub->crowd_asleep--;
+	/* EBADF, EINVAL: closed since; the next round makes it anew. */
+	if ((ret == -ETIMEDOUT && look_ns < deadline_ns) || ret == -EBADF || ret == -EINVAL)
+		return 0;
 	return ret;
+}
+
+/*
+ * A bell wakes one of those that sleep on it, and does not ring again before
+ * somebody has asked for it. Who took a message may take no more: so it asks
+ * for those that still sleep, and looks for them. The lock is held.
+ */
+static void call_another(struct agnocast_subscription *sub)
+{
+	wait_arm(sub, AGNOCAST_BELL_EDGE);
+	/* The bell before the rings: see wait.h. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (wait_visible(sub))
+		bell_ring_own(AGNOCAST_BELL_EDGE);
 }
 
 /* No bell to be had: sleeps on some of the heads, for a moment. */
@@ -257,13 +297,14 @@ static int sleep_a_little(struct agnocast_subscription *sub, uint64_t deadline_n
 
 static int wait_for_news(struct agnocast_subscription *sub, uint64_t deadline_ns)
 {
+	int epoll;
+
 	if (sub->sources_count < SLEEP_WORDS)
 		return sleep_on_heads(sub, deadline_ns);
 	/* agnocast_fd() has another bell, and there is room for one. */
-	if (sub->crowd < 0 && !(sub->flags & AGNOCAST_POLLABLE))
-		sub->crowd = bell_epoll(0);
-	return sub->crowd >= 0 ? sleep_on_bell(sub, deadline_ns)
-			       : sleep_a_little(sub, deadline_ns);
+	epoll = sub->flags & AGNOCAST_POLLABLE ? -EBUSY : need_crowd(sub);
+	return epoll >= 0 ? sleep_on_bell(sub, epoll, deadline_ns)
+			  : sleep_a_little(sub, deadline_ns);
 }
 
 /* The lock is held, and held again on return. */
@@ -298,6 +339,8 @@ static int take(struct agnocast_subscription *sub, int timeout_ms, bool latest,
 	ret = take_now(sub, latest, message);
 	if (ret == -EAGAIN && timeout_ms)
 		ret = take_waiting(sub, timeout_ms, latest, message);
+	if (!ret && sub->crowd_asleep)
+		call_another(sub);
 	pthread_mutex_unlock(&sub->lock);
 	if (ret == -EAGAIN && sub->flags & AGNOCAST_POLLABLE)
 		descriptor_quiet(sub);

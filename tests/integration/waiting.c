@@ -451,6 +451,48 @@ static void many_publishers_are_waited_for_without_polling(void)
 	CHECK(!agnocast_subscription_destroy(sub));
 }
 
+/*
+ * Each of three threads takes one message and takes no more: the bell that woke
+ * the first is asked for again although nobody goes back to sleep.
+ */
+static void takers_of_many_publishers_are_woken_one_after_the_other(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/queue", 10, 0);
+	struct agnocast_subscription_stats stats = { 0 };
+	struct sleeper sleeper[3] = { { .sub = sub }, { .sub = sub }, { .sub = sub } };
+	pthread_t thread[3];
+	long sum = 0;
+
+	for (int i = 0; i < 130; i++)
+		EXPECT(ask(pub, "pub %d /queue 10 0", i), "0");
+	for (int i = 0; i < 2000 && stats.publishers < 130; i++) {
+		CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)));
+		usleep(5000);
+	}
+	CHECK(stats.publishers == 130);
+	for (int round = 0; round < 20; round++) {
+		CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)));
+		for (int i = 0; i < 3; i++)
+			CHECK(!pthread_create(&thread[i], NULL, take_sleeping, &sleeper[i]));
+		CHECK(sleeps(sub, stats.sleeps + 3));
+		/* One at a time, and all at once. */
+		if (round % 2) {
+			EXPECT(ask(pub, "publish 7 1 3"), "0");
+		} else {
+			for (int i = 1; i <= 3; i++)
+				EXPECT(ask(pub, "publish %d %d 1", i * 40, i), "0");
+		}
+		sum = 0;
+		for (int i = 0; i < 3; i++) {
+			pthread_join(thread[i], NULL);
+			sum += sleeper[i].got;
+		}
+		CHECK(sum == 1 + 2 + 3);
+	}
+	CHECK(!agnocast_subscription_destroy(sub));
+}
+
 static void the_same_message_again_is_held_once(void)
 {
 	struct agent *pub = agent_start();
@@ -599,6 +641,8 @@ static const struct test tests[] = {
 	{ "a_thousand_subscriptions_meet_no_limit", a_thousand_subscriptions_meet_no_limit },
 	{ "many_publishers_are_waited_for_without_polling",
 	  many_publishers_are_waited_for_without_polling },
+	{ "takers_of_many_publishers_are_woken_one_after_the_other",
+	  takers_of_many_publishers_are_woken_one_after_the_other },
 	{ "the_same_message_again_is_held_once", the_same_message_again_is_held_once },
 	{ "many_threads_share_a_handle", many_threads_share_a_handle },
 	{ "a_wait_hears_of_messages_after_one_that_another_thread_took",
