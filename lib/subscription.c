@@ -299,14 +299,24 @@ static bool is_listed(uint64_t generation, const struct agnocast_roster_entry *e
 	return false;
 }
 
+/* Who was killed behind its last message has woken nobody for it: that is done here. */
 static void mark_gone(struct agnocast_subscription *sub,
 		      const struct agnocast_roster_entry *entries, uint32_t count)
 {
+	bool went = false;
+
 	pthread_mutex_lock(&sub->lock);
-	for (uint32_t i = 0; i < sub->sources_count; i++)
-		if (!is_listed(sub->sources[i].generation, entries, count))
-			sub->sources[i].gone = true;
+	for (uint32_t i = 0; i < sub->sources_count; i++) {
+		struct source *source = &sub->sources[i];
+
+		if (source->gone || is_listed(source->generation, entries, count))
+			continue;
+		source->gone = true;
+		went = true;
+	}
 	pthread_mutex_unlock(&sub->lock);
+	if (went)
+		tell_news(sub);
 }
 
 static bool is_drained(const struct agnocast_subscription *sub, const struct source *source)

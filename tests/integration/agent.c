@@ -9,6 +9,9 @@
 
 #include <agnocast/agnocast.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,9 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <uapi/agnocast.h>
 #include <unistd.h>
 
 #define HANDLES 1100
@@ -314,6 +321,34 @@ static void do_fork(void)
 	destroy(mine, NULL);
 }
 
+/*
+ * From now on dies of SIGSYS at its first try to wake somebody: FUTEX_WAKE that
+ * is not private, a write of eight bytes, the module's call.
+ */
+static void do_die_at_wake(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 4, 7),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAKE, 4, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 8, 2, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)AGNOCAST_WAKE_CMD, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* Of all threads: the library's may wake for this one. */
+	answer("%d", (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				  SECCOMP_FILTER_FLAG_TSYNC, &program));
+}
+
 static void run(char *line)
 {
 	char *args = strchr(line, ' ');
@@ -365,6 +400,8 @@ static void run(char *line)
 		answer("%d", close_range(3, ~0U, 0));
 	else if (!strcmp(line, "scribble"))
 		do_scribble();
+	else if (!strcmp(line, "die_at_wake"))
+		do_die_at_wake();
 	else if (!strcmp(line, "fork"))
 		do_fork();
 	else if (!strcmp(line, "threads"))

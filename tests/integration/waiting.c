@@ -8,11 +8,14 @@
 #include <agnocast/agnocast.h>
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -493,6 +496,64 @@ static void takers_of_many_publishers_are_woken_one_after_the_other(void)
 	CHECK(!agnocast_subscription_destroy(sub));
 }
 
+/* Killed behind the message, before the wake-up: its death is what wakes. */
+static void the_last_message_of_one_that_died_is_heard(void)
+{
+	struct agnocast_subscription *sub[3] = {
+		subscribe("/last", 10, 0), subscribe("/last", 10, 0),
+		subscribe("/last", 10, AGNOCAST_POLLABLE),
+	};
+	struct agnocast_waitset *ws = set_of(&sub[1], 1);
+	int fds[2];
+
+	CHECK(ws && !pipe(fds) && !agnocast_waitset_add_fd(ws, fds[0], EPOLLIN, NULL));
+	for (int way = 0; way < 3; way++) {
+		struct pollfd pollfd = { .fd = agnocast_fd(), .events = POLLIN };
+		struct agent *pub = agent_start();
+		struct sleeper sleeper = { .sub = sub[0] };
+		struct waiter waiter = { .ws = ws };
+		struct agnocast_subscription_stats stats;
+		pthread_t thread;
+		time_t since;
+		int status;
+
+		EXPECT(ask(pub, "pub 0 /last 1 0"), "0");
+		CHECK(reached(pub, 3));
+		/* The bells are made, and rung for; all three sleep again. */
+		EXPECT(ask(pub, "publish 0 1 1"), "0");
+		for (int i = 0; i < 3; i++)
+			CHECK(take_one(sub[i], 20000) == 1);
+		CHECK(agnocast_waitset_wait(ws, 0, &waiter.event, 1) == 0);
+		while (poll(&pollfd, 1, 0) == 1)
+			CHECK(take_one(sub[2], 0) == -EAGAIN);
+		CHECK(!agnocast_subscription_stats_get(sub[0], &stats, sizeof(stats)));
+		CHECK(!pthread_create(&thread, NULL, way ? wait_for_ever : take_sleeping,
+				      way ? (void *)&waiter : (void *)&sleeper));
+		if (way)
+			usleep(50000);
+		else
+			CHECK(sleeps(sub[0], stats.sleeps + 1));
+		EXPECT(ask(pub, "die_at_wake"), "0");
+		tell(pub, "publish 0 %d 1", 100 + way);
+		status = agent_kill(pub, 0);
+		since = time(NULL);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+		if (way == 2)
+			CHECK(poll(&pollfd, 1, 20000) == 1);
+		pthread_join(thread, NULL);
+		CHECK(way || sleeper.got == 100);
+		CHECK(!way || waiter.event.subscription == sub[1]);
+		CHECK(time(NULL) - since < 15);
+		for (int i = !way; i < 3; i++)
+			CHECK(take_one(sub[i], 0) == 100 + way);
+	}
+	agnocast_waitset_destroy(ws);
+	for (int i = 0; i < 3; i++)
+		CHECK(!agnocast_subscription_destroy(sub[i]));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void the_same_message_again_is_held_once(void)
 {
 	struct agent *pub = agent_start();
@@ -643,6 +704,7 @@ static const struct test tests[] = {
 	  many_publishers_are_waited_for_without_polling },
 	{ "takers_of_many_publishers_are_woken_one_after_the_other",
 	  takers_of_many_publishers_are_woken_one_after_the_other },
+	{ "the_last_message_of_one_that_died_is_heard", the_last_message_of_one_that_died_is_heard },
 	{ "the_same_message_again_is_held_once", the_same_message_again_is_held_once },
 	{ "many_threads_share_a_handle", many_threads_share_a_handle },
 	{ "a_wait_hears_of_messages_after_one_that_another_thread_took",
