@@ -165,6 +165,8 @@ void check_namespaces(struct doctor *doctor)
 	size_t count = doctor->pid ? 1 : doctor->model.processes_count;
 	unsigned int unknown = 0, said = 0;
 
+	if (doctor->pid && !source_proc_is_alive(doctor->pid))
+		return;
 	for (size_t kind = 0; kind < sizeof(namespaces) / sizeof(namespaces[0]); kind++) {
 		struct list list = { "", 0 };
 
@@ -194,7 +196,7 @@ static void say_mapping(struct doctor *doctor, const struct mapping_row *mapping
 	char comm[AGNOCAST_COMM_MAX], state[32];
 	struct agnocast_failure failure = {
 		.event = { .call = AGNOCAST_CALL_REPORT, .result = -(int64_t)mapping->error,
-			   .address = mapping->base, .length = mapping->size,
+			   .address = mapping->base, .length = model_mapping_bytes(mapping),
 			   .pid = mapping->reader_pid, .fd = -1 },
 	};
 	struct cause cause;
@@ -218,7 +220,8 @@ static void say_mapping(struct doctor *doctor, const struct mapping_row *mapping
 		return;
 	}
 	doctor_say(doctor, LEVEL_FAIL, cause.remedy[0] ? cause.remedy : NULL,
-		   "pid %u %s maps pid %u's memory: %s%s%s", mapping->reader_pid, comm,
+		   "pid %u %s %s pid %u's memory: %s%s%s", mapping->reader_pid, comm,
+		   mapping->state == AGNOCAST_REFUSED ? "could not map" : "maps",
 		   mapping->owner_pid, state, cause.why[0] ? "; " : "", cause.why);
 }
 

@@ -57,7 +57,7 @@ static void add_refused(struct failures *failures, const struct model *model,
 	struct failure_row failure = {
 		.time_ns = model->time_ns, .pid = mapping->reader_pid, .call = "map",
 		.error = (int)mapping->error, .by_registry = true,
-		.address = mapping->base, .length = mapping->size, .count = 1,
+		.address = mapping->base, .length = model_mapping_bytes(mapping), .count = 1,
 	};
 
 	snprintf(failure.name, sizeof(failure.name), "agnocast@%u", mapping->owner_pid);
@@ -67,7 +67,7 @@ static void add_refused(struct failures *failures, const struct model *model,
 			.machine = &(struct cause_machine){ 0 },
 			.failure = &(struct agnocast_failure){ .event = {
 				.call = AGNOCAST_CALL_REPORT, .result = -(int64_t)mapping->error,
-				.address = mapping->base, .length = mapping->size,
+				.address = failure.address, .length = failure.length,
 				.pid = mapping->reader_pid,
 			} },
 		});

@@ -269,6 +269,12 @@ void model_finish(struct model *model, const struct model *before)
 	model_sum_up(model, before);
 }
 
+uint64_t model_mapping_bytes(const struct mapping_row *mapping)
+{
+	return mapping->own || mapping->parts & AGNOCAST_MAP_HEAP ? mapping->size
+								  : AGNOCAST_CONTROL_SIZE;
+}
+
 bool model_mapping_is_wrong(const struct mapping_row *mapping)
 {
 	const char *right = mapping->own ? "rw-s" : "r--s";

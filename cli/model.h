@@ -217,6 +217,9 @@ void model_sort(struct model *model);
 double model_percentile(const uint64_t *buckets, size_t count, double share,
 			uint64_t *total);
 
+/* How many addresses it takes: the control part, or all of the area. */
+uint64_t model_mapping_bytes(const struct mapping_row *mapping);
+
 /* Faults are seen at first sight: a reader with a writable mapping and the like. */
 bool model_mapping_is_wrong(const struct mapping_row *mapping);
 

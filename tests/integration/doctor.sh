@@ -205,6 +205,28 @@ test_refusal()
 	exec 8>&-
 }
 
+# A publisher without addresses left for a reader's control part: the other way round.
+test_refusing_publisher()
+{
+	local talker reader
+	start limited_talker sh -c "ulimit -v 17200000; exec '$plain' run -m 16M '$hello'"
+	talker=$started
+	start quiet "$plain" run -m 16M "$BUILD/tests/integration/robot" quiet 100 sub /hello 4 100000 0
+	reader=$started
+	until_true 10 sh -c "'$agnocast' ls mappings | grep -q '$talker hello_talker .*ENOMEM'"
+	doctor
+	is refusing_publisher_status "$status" 2
+	says refusing_publisher_is_named mappings fail "pid $talker hello_talker could not map pid $reader's memory: ENOMEM; .* and 1G more are over its RLIMIT_AS \\(16"
+	remedy refusing_publisher_remedy mappings 'ulimit -v unlimited'
+	"$(dirname "$agnocast")/agnocast-top" -j -n 1 -d 0.1 --no-bpf >"$dir/json"
+	check refusing_publisher_is_a_failure "$(jq -c .fails "$dir/json")" jq -e \
+		".fails | any(.pid == $talker and .cause == \"refused-limit\" and .error == \"ENOMEM\" and .source == \"registry\" and (.do | length > 0))" "$dir/json"
+	check refusing_publisher_is_a_wrong_mapping "$(jq -c .maps "$dir/json")" jq -e \
+		".maps | any(.pid == $talker and .role == \"ctl\" and .wrong and .state == \"ENOMEM\")" "$dir/json"
+	kill "$talker" "$reader"
+	wait "$talker" "$reader" 2>/dev/null
+}
+
 test_sick_processes()
 {
 	start limited sh -c "ulimit -n 32; exec '$agnocast' run -m 16M '$hello'"
@@ -374,6 +396,7 @@ test_completion
 start talk "$victim" talk ${AGNOCAST_REGISTRY:-/dev/agnocast}
 talk=$started
 test_refusal
+test_refusing_publisher
 test_sick_processes
 test_sick_machine
 test_clean
