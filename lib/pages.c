@@ -36,6 +36,7 @@
 #define AHEAD_MAX	(16 * MIB)
 #define FRONTS		4		/* places where the heap grows, one for each busy arena */
 #define IDLE_NS		2000000000	/* without growth: then spare pages go back */
+#define GAP		16		/* pages; smaller ones are not worth a mapping */
 #define RUNS_MAX	1000		/* mappings of a forked child's heap; the kernel allows for 65,530 */
 
 static pthread_mutex_t pages_lock;
@@ -642,7 +643,7 @@ void pages_keep_used(void)
 	pages.kick = NULL;
 	memset(pages.front, 0, sizeof(pages.front));
 	memcpy(pages.committed, pages.used, (pages.top + 63) / 64 * sizeof(uint64_t));
-	for (size_t gap = 1; count_runs() > RUNS_MAX; gap *= 2)
+	for (size_t gap = GAP; gap == GAP || count_runs() > RUNS_MAX; gap *= 2)
 		close_gaps(gap);
 	pages.count = pages.top - count_holes(0, pages.top);
 }

@@ -34,6 +34,23 @@ case_bash()
 	exit 3
 }
 
+# Programs that end as soon as they began.
+case_starts()
+{
+	local i n
+	n=$(many 150 2)
+	for ((i = 0; i < n; i++)); do ls /dev/null; done | sort | uniq -c
+}
+
+# Processes that end as soon as they were forked.
+case_forks()
+{
+	local i n
+	n=$(many 300 2)
+	for ((i = 0; i < n; i++)); do (exit 0); done
+	echo "$n forks"
+}
+
 case_coreutils()
 {
 	seq "$(many 300000 2)" | sort -R --random-source=/bin/bash | sort -n --parallel=2 | md5sum
@@ -363,6 +380,6 @@ print(digest.hexdigest())
 PY
 }
 
-short_cases='bash coreutils tar_xz python_json python_processes perl gcc clang make git sqlite3 jq
+short_cases='forks starts bash coreutils tar_xz python_json python_processes perl gcc clang make git sqlite3 jq
 	openssl node strace gdb static setuid'
 long_cases="$short_cases redis nginx ffmpeg imagemagick stress_ng pcl opencv"

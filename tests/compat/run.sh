@@ -7,7 +7,7 @@
 # and MEMPOOL_SIZE set. Output and status must be the same, everything that it
 # allocated must lie in the area, it has no thread of ours, and nothing of it is
 # left. long: more programs and larger work, three times in turn (COMPAT_RUNS=3), and
-# a table of what it cost.
+# a table of what it cost: docs/compatibility.md says what its columns are.
 #
 # Needs BUILD. Starts an agnocastd of its own, in a mount namespace with an
 # empty /dev/shm where it may.
@@ -57,7 +57,8 @@ start_daemon()
 preloaded()
 {
 	env LD_PRELOAD="$BUILD/lib/libagnocast.so $BUILD/tests/compat/witness.so" \
-		MEMPOOL_SIZE=16M AGNOCAST_REGISTRY="unix:$work/socket" WITNESS="$work/witness" "$@"
+		MEMPOOL_SIZE=16M AGNOCAST_REGISTRY="unix:$work/socket" WITNESS="$work/witness" \
+		WITNESS_COUNT="$work/counts" "$@"
 }
 
 # once HOW NAME - the work, into $work/HOW: out, status, cost
@@ -122,19 +123,46 @@ compare()
 	fi
 }
 
-median() { sort -n | sed -n "$(((runs + 1) / 2))p"; }
+# median FILE COLUMN
+median() { cut -d ' ' -f "$2" "$1" | sort -n | sed -n "$(((runs + 1) / 2))p"; }
 
-# row NAME - of the table: medians, and the ratios to the run without us
+# row NAME - of the table, for table(): how many programs and forks a run had,
+# and the medians of what measure wrote, without and with us
 row()
 {
-	local cpu_plain cpu_ours peak_plain peak_ours
-	cpu_plain=$(cut -d ' ' -f 1 "$work/costs.plain" | median)
-	cpu_ours=$(cut -d ' ' -f 1 "$work/costs.ours" | median)
-	peak_plain=$(cut -d ' ' -f 2 "$work/costs.plain" | median)
-	peak_ours=$(cut -d ' ' -f 2 "$work/costs.ours" | median)
-	awk -v name="$1" -v a="$cpu_plain" -v b="$cpu_ours" -v c="$peak_plain" -v d="$peak_ours" 'BEGIN {
-		printf "| %s | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", name, a / 1000, b / 1000,
-			a ? b / a : 1, c / 1024, d / 1024, c ? d / c : 1 }' >>"$work/table"
+	local column
+	{
+		printf '%s %s' "$1" "$(od -An -t u8 -N 16 "$work/counts" | awk -v runs="$runs" '{ print $1 / runs, $2 / runs }')"
+		for column in 1 2 3; do
+			printf ' %s %s' "$(median "$work/costs.plain" $column)" "$(median "$work/costs.ours" $column)"
+		done
+		echo " $(median "$work/costs.ours" 4)"
+	} >>"$work/rows"
+}
+
+# What a fork and the start of a program cost is known of two rows whose
+# processes do nothing else.
+table()
+{
+	awk '
+		$1 == "forks" { fork = ($5 - $4) / $3 }
+		$1 == "starts" { start = ($5 - $4 - $3 * fork) / $2 }
+		{ line[NR] = $0 }
+		END {
+			print "| work | programs + forks | CPU s, glibc | ours | ratio | less starts, forks | wall | peak MB, glibc | ours | ratio | /dev/shm MB |"
+			print "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+			for (i = 1; i <= NR; i++) {
+				split(line[i], c, " ")
+				steady = sprintf("%.2f", (c[5] - c[2] * start - c[3] * fork) / c[4])
+				if (c[1] == "starts" || c[1] == "forks")
+					steady = "-"
+				printf "| %s | %d + %d | %.2f | %.2f | %.2f | %s | %.2f | %.0f | %.0f | %.2f | %.0f |\n",
+					c[1], c[2], c[3], c[4] / 1e6, c[5] / 1e6, c[5] / c[4],
+					steady, c[7] / c[6], c[8] / 1024, c[9] / 1024, c[9] / c[8], c[10] / 1024
+			}
+			printf "\nMore CPU for each start of a program: %.2f ms; for each fork: %.2f ms.\n",
+				start / 1000, fork / 1000
+		}' "$work/rows"
 }
 
 # try NAME - one case, all of it
@@ -149,9 +177,11 @@ try()
 	done
 	: >"$work/costs.plain"
 	: >"$work/costs.ours"
+	head -c 4096 /dev/zero >"$work/counts"
+	chmod 666 "$work/counts"
 	: >"$work/witness"
 	chmod 666 "$work/witness"
-	for _ in $(seq $runs); do
+	for _ in $(seq "$runs"); do
 		once plain "$name"
 		once ours "$name"
 		cat "$work/plain/cost" >>"$work/costs.plain"
@@ -171,9 +201,7 @@ for name in $cases; do
 done
 kill -0 $daemon 2>/dev/null && ok agnocastd_lives || not_ok agnocastd_lives "it died"
 if [ "$runs" -gt 1 ]; then
-	echo "| work | CPU s, glibc | CPU s, ours | ratio | peak MB, glibc | peak MB, ours | ratio |"
-	echo "| --- | --- | --- | --- | --- | --- | --- |"
-	cat "$work/table"
+	table
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
