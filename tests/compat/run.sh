@@ -6,8 +6,9 @@
 # Each runs its work (cases.sh) twice: as it is, and with the library preloaded
 # and MEMPOOL_SIZE set. Output and status must be the same, everything that it
 # allocated must lie in the area, it has no thread of ours, and nothing of it is
-# left. long: more programs and larger work, three times in turn (COMPAT_RUNS=3), and
-# a table of what it cost: docs/compatibility.md says what its columns are.
+# left. long: more programs and larger work, then three times more in turn
+# (COMPAT_RUNS=3), for a table of what it costs: docs/compatibility.md says what its
+# columns are.
 #
 # Needs BUILD. Starts an agnocastd of its own, in a mount namespace with an
 # empty /dev/shm where it may.
@@ -29,6 +30,8 @@ elif [ "$COMPAT_ALONE" = yes ]; then
 fi
 
 export LC_ALL=C.UTF-8
+# The distribution's programs, not what a user put before them.
+export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH
 how=${1:-short}
 [ $# -eq 0 ] || shift
 work=$(mktemp -d)
@@ -37,7 +40,7 @@ daemon=
 trap '[ -z "$daemon" ] || { kill $daemon; wait $daemon; }; rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0 runs=${COMPAT_RUNS:-}
 case $how in
-short)	cases=$short_cases runs=${runs:-1} ;;
+short)	cases=$short_cases runs=${runs:-0} ;;
 long)	cases=$long_cases runs=${runs:-3}; export LONG=yes ;;
 *)	echo "usage: run.sh [short|long] [CASE...]" >&2; exit 2 ;;
 esac
@@ -56,18 +59,23 @@ start_daemon()
 # preloaded COMMAND... - as a user would who exports it in a shell
 preloaded()
 {
-	env LD_PRELOAD="$BUILD/lib/libagnocast.so $BUILD/tests/compat/witness.so" \
-		MEMPOOL_SIZE=16M AGNOCAST_REGISTRY="unix:$work/socket" WITNESS="$work/witness" \
-		WITNESS_COUNT="$work/counts" "$@"
+	env LD_PRELOAD="$BUILD/lib/libagnocast.so" MEMPOOL_SIZE=16M \
+		AGNOCAST_REGISTRY="unix:$work/socket" "$@"
 }
 
-# once HOW NAME - the work, into $work/HOW: out, status, cost
+# watched COMMAND... - the same, with the witness behind the library
+watched()
+{
+	WITNESS=$work/witness WITNESS_COUNT=$work/counts preloaded \
+		env LD_PRELOAD="$BUILD/lib/libagnocast.so $BUILD/tests/compat/witness.so" "$@"
+}
+
+# once HOW NAME [watched|preloaded] - the work, into $work/HOW: out, status, cost
 once()
 {
 	local dir=$work/$1
 	rm -rf "$dir"
 	mkdir -p "$dir/in"
-	[ "$1" = plain ] || set -- "$@" preloaded
 	(cd "$dir/in" && ${3:-} "$BUILD/tests/compat/measure" "$dir/cost" timeout "${COMPAT_TIMEOUT:-300}" \
 		bash -c ". '$here/cases.sh'; case_$2") >"$dir/out" 2>&1 </dev/null
 	echo $? >"$dir/status"
@@ -132,7 +140,7 @@ row()
 {
 	local column
 	{
-		printf '%s %s' "$1" "$(od -An -t u8 -N 16 "$work/counts" | awk -v runs="$runs" '{ print $1 / runs, $2 / runs }')"
+		printf '%s %s' "$1" "$(od -An -t u8 -N 16 "$work/counts" | awk '{ print $1, $2 }')"
 		for column in 1 2 3; do
 			printf ' %s %s' "$(median "$work/costs.plain" $column)" "$(median "$work/costs.ours" $column)"
 		done
@@ -181,16 +189,18 @@ try()
 	chmod 666 "$work/counts"
 	: >"$work/witness"
 	chmod 666 "$work/witness"
-	for _ in $(seq "$runs"); do
-		once plain "$name"
-		once ours "$name"
-		cat "$work/plain/cost" >>"$work/costs.plain"
-		cat "$work/ours/cost" >>"$work/costs.ours"
-	done
+	once plain "$name"
+	once ours "$name" watched
 	compare "$name"
 	heard "$name"
 	nothing_left "$name"
-	row "$name"
+	for _ in $(seq "$runs"); do
+		once plain "$name"
+		once ours "$name" preloaded
+		cat "$work/plain/cost" >>"$work/costs.plain"
+		cat "$work/ours/cost" >>"$work/costs.ours"
+	done
+	[ "$runs" -eq 0 ] || row "$name"
 }
 
 start_daemon
@@ -200,7 +210,7 @@ for name in $cases; do
 	[ "${V:-0}" = 0 ] || echo "# $name took $((SECONDS - began)) s"
 done
 kill -0 $daemon 2>/dev/null && ok agnocastd_lives || not_ok agnocastd_lives "it died"
-if [ "$runs" -gt 1 ]; then
+if [ "$runs" -gt 0 ]; then
 	table
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
