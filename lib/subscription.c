@@ -169,8 +169,9 @@ static int attach(struct agnocast_subscription *sub,
 	int ret;
 
 	source.peer = peer_get(entry->session, AGNOCAST_MAP_PARTS, &ret);
+	/* EBUSY: there still lies one that died, which this process lets go of soon. */
 	if (!source.peer)
-		return ret;
+		return ret == -EBUSY ? -EAGAIN : ret;
 	ring = peer_control(source.peer, entry->block, sizeof(*ring));
 	ret = -EAGAIN;
 	if (ring && ring_view_init(&source.view, ring, entry->generation,

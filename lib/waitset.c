@@ -182,6 +182,8 @@ int agnocast_waitset_remove(struct agnocast_waitset *ws, struct agnocast_subscri
 		memmove(&ws->entries[i], &ws->entries[i + 1],
 			(--ws->count - i) * sizeof(*ws->entries));
 		ws->next -= ws->next > i;
+		if (ws->next == ws->count)
+			ws->next = 0;
 		ret = 0;
 	}
 	change_end(ws);

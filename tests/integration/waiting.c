@@ -129,6 +129,39 @@ static void ready_is_reported_in_turn_until_taken(void)
 	end(ws, subs, 3);
 }
 
+/* Where the next look begins may be behind the last entry after a removal. */
+static void what_is_left_is_reported_whoever_was_removed(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *subs[3];
+	struct agnocast_event event;
+
+	EXPECT(ask(pub, "pub 0 /left 1 0"), "0");
+	for (int i = 0; i < 3; i++)
+		CHECK(subs[i] = subscribe("/left", 1, 0));
+	CHECK(reached(pub, 3));
+	for (int reported = 0; reported < 3; reported++) {
+		for (int removed = 0; removed < 3; removed++) {
+			struct agnocast_waitset *ws = set_of(subs, 3);
+
+			EXPECT(ask(pub, "publish 0 1 1"), "0");
+			for (int i = 0; i <= reported; i++)
+				CHECK(agnocast_waitset_wait(ws, 10000, &event, 1) == 1);
+			CHECK(!agnocast_waitset_remove(ws, subs[removed]));
+			for (int left = 0; left < 2; left++) {
+				CHECK(agnocast_waitset_wait(ws, 10000, &event, 1) == 1);
+				CHECK(event.subscription != subs[removed]);
+				CHECK(take_one(event.subscription, 0) == 1);
+			}
+			CHECK(agnocast_waitset_wait(ws, 0, &event, 1) == 0);
+			CHECK(take_one(subs[removed], 0) == 1);
+			agnocast_waitset_destroy(ws);
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		CHECK(!agnocast_subscription_destroy(subs[i]));
+}
+
 static void bad_arguments_change_nothing(void)
 {
 	struct agnocast_waitset_options options = { .size = sizeof(options), .flags = 1 };
@@ -691,6 +724,8 @@ static void a_wait_hears_of_messages_after_one_that_another_thread_took(void)
 
 static const struct test tests[] = {
 	{ "ready_is_reported_in_turn_until_taken", ready_is_reported_in_turn_until_taken },
+	{ "what_is_left_is_reported_whoever_was_removed",
+	  what_is_left_is_reported_whoever_was_removed },
 	{ "bad_arguments_change_nothing", bad_arguments_change_nothing },
 	{ "a_wait_on_heads_is_woken_by_anything", a_wait_on_heads_is_woken_by_anything },
 	{ "a_wait_on_a_bell_is_woken_by_anything", a_wait_on_a_bell_is_woken_by_anything },

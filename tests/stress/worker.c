@@ -3,18 +3,21 @@
  * worker.c FD SEED - a process that publishes and takes until it is told to stop
  *
  * Four threads with publishers and subscriptions of their own, of random kinds,
- * that come and go, and one of each that all threads share. Checks every
+ * that come and go, and one of each that all threads share. Takes wait in each
+ * way: by themselves, in a wait-set of the thread's, by agnocast_fd(). Checks every
  * message when it is taken and again before it is released. It may be killed
  * at any moment.
  */
 
 #include <agnocast/agnocast.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "payload.h"
@@ -46,11 +49,14 @@ struct sub {
 	struct source source[SOURCES];
 	struct agnocast_message held[HELD];
 	unsigned int held_count;
+	struct agnocast_waitset *ws;	/* that it is in, or NULL */
 };
 
 struct thread {
 	pthread_t thread;
 	uint64_t random;
+	struct agnocast_waitset *ws;
+	int	foreign[2];	/* a pipe: with it the wait-set sleeps on a bell */
 	struct pub pub[PUBS];
 	struct sub sub[SUBS];
 	struct sub view;	/* of the shared subscription: what this thread holds of it */
@@ -105,12 +111,14 @@ static void pub_create(struct pub *pub, uint64_t *random)
 		count(&shared->publishers);
 }
 
-static void sub_create(struct sub *sub, uint64_t *random)
+/* In @ws, or pollable, or neither; NULL: not in one. */
+static void sub_create(struct sub *sub, struct agnocast_waitset *ws, uint64_t *random)
 {
 	struct agnocast_subscription_options options = {
 		.size = sizeof(options), .depth = 1 + any(random, 10) * any(random, 10),
 		.flags = (any(random, 2) ? AGNOCAST_QOS_TRANSIENT_LOCAL : 0) |
-			 (any(random, 2) ? AGNOCAST_QOS_IGNORE_LOCAL : 0),
+			 (any(random, 2) ? AGNOCAST_QOS_IGNORE_LOCAL : 0) |
+			 (any(random, 3) ? 0 : AGNOCAST_POLLABLE),
 	};
 	char topic[32];
 
@@ -123,6 +131,9 @@ static void sub_create(struct sub *sub, uint64_t *random)
 	if (ends_well("subscription",
 		      agnocast_subscription_create(topic, &options, &sub->handle)))
 		count(&shared->subscriptions);
+	if (sub->handle && ws && !(options.flags & AGNOCAST_POLLABLE) && any(random, 2) &&
+	    ends_well("add", agnocast_waitset_add(ws, sub->handle, sub)))
+		sub->ws = ws;
 }
 
 /* ---- checking ---- */
@@ -221,11 +232,32 @@ static void publish(struct pub *pub, uint64_t *random)
 		fail("publish: %s", strerror(-ret));
 }
 
+/* In its way, for at most @timeout ms; the take that follows does not wait. */
+static void sleep_for(const struct sub *sub, int timeout)
+{
+	struct pollfd pollfd = { .fd = agnocast_fd(), .events = POLLIN };
+	struct agnocast_event event;
+	int ret;
+
+	if (sub->flags & AGNOCAST_POLLABLE) {
+		if (poll(&pollfd, 1, timeout) < 0)
+			fail("poll: %s", strerror(errno));
+		return;
+	}
+	ret = agnocast_waitset_wait(sub->ws, timeout, &event, 1);
+	if (ret < 0 && ret != -EINTR)
+		fail("wait: %s", strerror(-ret));
+}
+
 static void take(struct sub *sub, uint64_t *random)
 {
 	int timeout = any(random, 8) ? 0 : (int)any(random, 5), ret;
 	struct agnocast_message *message = &sub->held[sub->held_count];
 
+	if (timeout && (sub->ws || sub->flags & AGNOCAST_POLLABLE)) {
+		sleep_for(sub, timeout);
+		timeout = 0;
+	}
 	ret = sub->latest ? agnocast_subscription_take_latest(sub->handle, timeout, message)
 			  : agnocast_subscription_take(sub->handle, timeout, message);
 	if (ret == -EAGAIN || ret == -EINTR || ret == -EMFILE)
@@ -265,6 +297,8 @@ static void sub_destroy(struct sub *sub)
 	if (!ret && sub->gaps > stats.dropped + stats.skipped)
 		fail("%lu messages are missing, %lu counted as dropped, %lu as skipped",
 		     sub->gaps, stats.dropped, stats.skipped);
+	if (sub->ws)
+		ends_well("remove", agnocast_waitset_remove(sub->ws, sub->handle));
 	ret = agnocast_subscription_destroy(sub->handle);
 	ends_well("destroy", ret);
 	sub->handle = NULL;
@@ -294,7 +328,7 @@ static void one_round(struct thread *thread)
 		struct sub *sub = &thread->sub[i];
 
 		if (!sub->handle)
-			sub_create(sub, random);
+			sub_create(sub, thread->ws, random);
 		if (sub->handle)
 			read_some(sub, random);
 		if (!any(random, 300))
@@ -311,6 +345,13 @@ static void *work(void *arg)
 {
 	struct thread *thread = arg;
 
+	if (pipe(thread->foreign) ||
+	    !ends_well("wait-set", agnocast_waitset_create(NULL, &thread->ws)))
+		exit(0);
+	/* Half of them sleep on futexes. */
+	if (any(&thread->random, 2))
+		ends_well("add_fd", agnocast_waitset_add_fd(thread->ws, thread->foreign[0],
+							    EPOLLIN, NULL));
 	while (!shared->stop) {
 		one_round(thread);
 		if (!any(&thread->random, 16))
@@ -322,6 +363,7 @@ static void *work(void *arg)
 		pub_destroy(&thread->pub[i]);
 	while (thread->view.held_count)
 		release(&thread->view, 0);
+	agnocast_waitset_destroy(thread->ws);
 	return NULL;
 }
 
@@ -350,7 +392,7 @@ static void start(uint64_t seed)
 	struct sub first;
 
 	pub_create(&shared_pub, &random);
-	sub_create(&first, &random);
+	sub_create(&first, NULL, &random);
 	if (!shared_pub.handle || !first.handle)
 		exit(0);	/* no registry just now */
 	shared_sub = first.handle;
