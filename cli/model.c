@@ -282,6 +282,10 @@ bool model_mapping_is_wrong(const struct mapping_row *mapping)
 
 	if (mapping->state == AGNOCAST_REFUSED && !mapping->own)
 		return true;
+	/* A mapping is made without access, then opened: until it is reported that is on its way. */
+	if (mapping->perm_state == PERM_FOUND && !there &&
+	    (!strcmp(mapping->perm, "---s") || !strcmp(mapping->perm, "mixed")))
+		return false;
 	if (mapping->perm_state == PERM_FOUND)
 		return strcmp(mapping->perm, right) != 0;
 	/* What a reader has of an owner that ended it may give back before it says so. */

@@ -325,6 +325,10 @@ Test(model, a_mapping_is_wrong_unless_owner_writes_and_reader_reads)
 		{ { .state = AGNOCAST_MAPPED, .owner_alive = true, .perm_state = PERM_NONE }, true },
 		{ { .state = AGNOCAST_MAPPED, .perm_state = PERM_NONE }, false },
 		{ { .state = AGNOCAST_WILL_MAP, .perm_state = PERM_NONE }, false },
+		{ { .state = AGNOCAST_WILL_MAP, .perm_state = PERM_FOUND, .perm = "---s" }, false },
+		{ { .state = AGNOCAST_WILL_MAP, .perm_state = PERM_FOUND, .perm = "mixed" }, false },
+		{ { .state = AGNOCAST_WILL_MAP, .perm_state = PERM_FOUND, .perm = "rw-s" }, true },
+		{ { .state = AGNOCAST_MAPPED, .perm_state = PERM_FOUND, .perm = "---s" }, true },
 		{ { .state = AGNOCAST_REFUSED, .perm_state = PERM_NONE }, true },
 		{ { .state = AGNOCAST_REFUSED, .perm_state = PERM_UNREADABLE }, true },
 	};
