@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define BUDGET_NS UINT64_C(2000000)	/* of a refresh, for what did not change */
+#define LOOKS		4	/* at what seems wrong, of 2 ms each, in a refresh */
 
 /* A zombie has no memory any more: it counts as gone. "PID (COMM) STATE ..." */
 bool source_proc_is_alive(uint32_t pid)
@@ -151,6 +152,38 @@ static void read_maps(const struct reader *reader, uint64_t now_ns)
 		fclose(maps);
 }
 
+/* Is one of its rows wrong, and not only because an owner died after the list was made? */
+static bool seems_wrong(const struct reader *reader)
+{
+	bool wrong = false;
+
+	for (size_t i = 0; i < reader->count; i++) {
+		struct mapping_row *row = reader->rows[i];
+
+		if (row->perm_state == PERM_NONE && !row->own && row->owner_alive)
+			row->owner_alive = source_proc_is_alive(row->owner_pid);
+		wrong |= row->state != AGNOCAST_REFUSED && model_mapping_is_wrong(row);
+	}
+	return wrong;
+}
+
+/*
+ * The registry's list is a moment older than the maps, and a mapping is made without
+ * access before it is opened: what seems wrong is looked at again. @looks is how often
+ * that may be done in all.
+ */
+static void read_twice(const struct reader *reader, uint64_t now_ns, unsigned int *looks)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+
+	read_maps(reader, now_ns);
+	while (seems_wrong(reader) && *looks) {
+		(*looks)--;
+		nanosleep(&pause, NULL);
+		read_maps(reader, now_ns);
+	}
+}
+
 static int compare_u64(uint64_t left, uint64_t right)
 {
 	return (left > right) - (left < right);
@@ -242,6 +275,7 @@ void source_proc_permissions(struct model *model, const struct model *before)
 	struct mapping_row **rows = sorted_mappings(model);
 	struct reader *readers = calloc(model->mappings_count + 1, sizeof(*readers));
 	uint64_t start = clock_ns();
+	unsigned int looks = LOOKS;
 	size_t count;
 
 	if (!readers)
@@ -252,7 +286,7 @@ void source_proc_permissions(struct model *model, const struct model *before)
 	qsort(readers, count, sizeof(*readers), by_age);
 	for (size_t i = 0; i < count; i++)
 		if (!readers[i].read_ns || clock_ns() - start < BUDGET_NS)
-			read_maps(&readers[i], model->mono_ns);
+			read_twice(&readers[i], model->mono_ns, &looks);
 	free(readers);
 	free(rows);
 }

@@ -22,7 +22,7 @@ trap finish EXIT
 # An emulated machine gets a smaller storm, without sanitizers, and more time.
 storms_wanted=(0 1 0 1) samples=25 sessions=10 deadline=30
 if [ -n "${AGNOCAST_VM:-}" ]; then
-	storms_wanted=(0 1) samples=10 sessions=4 deadline=100
+	storms_wanted=(0 1) samples=30 sessions=2 deadline=100
 elif [ -x "$BUILD/cli-san/agnocast-top" ]; then
 	top=$BUILD/cli-san/agnocast-top
 fi
