@@ -37,6 +37,15 @@ int options_copy(const char *what, void *to, size_t size, const void *from)
 	return 0;
 }
 
+int options_give(void *to, size_t size, const void *from, size_t known)
+{
+	if (!size || size > OPTIONS_MAX)
+		return -EINVAL;
+	memset(to, 0, size);
+	memcpy(to, from, size < known ? size : known);
+	return 0;
+}
+
 int options_check_endpoint(const char *what, uint32_t *depth, uint32_t flags, uint32_t known)
 {
 	if (!*depth)

@@ -15,6 +15,9 @@
 /* Copies @from (NULL: the defaults) into @to, @size bytes. -EINVAL is logged. */
 int options_copy(const char *what, void *to, size_t size, const void *from);
 
+/* Copies counters, @known bytes of them, to a caller that knows @size. 0 or -EINVAL. */
+int options_give(void *to, size_t size, const void *from, size_t known);
+
 /* What all endpoints have: 0 becomes depth 1. */
 int options_check_endpoint(const char *what, uint32_t *depth, uint32_t flags, uint32_t known);
 int options_check_spin(const char *what, uint32_t spin_us);

@@ -374,14 +374,13 @@ int agnocast_publisher_stats_get(struct agnocast_publisher *pub,
 				 struct agnocast_publisher_stats *stats, size_t size)
 {
 	struct agnocast_ring *ring = pub->ring;
+	struct agnocast_publisher_stats now;
 
-	if (size != sizeof(*stats))
-		return -EINVAL;
 	if (!participant_is_alive())
 		return -ECHILD;
 	pthread_mutex_lock(&pub->lock);
 	links_refresh(pub);
-	*stats = (struct agnocast_publisher_stats){
+	now = (struct agnocast_publisher_stats){
 		.published = atomic_load(&ring->head) - ring->first,
 		.bytes = atomic_load(&ring->published_bytes),
 		.retained = atomic_load(&ring->retained),
@@ -391,5 +390,5 @@ int agnocast_publisher_stats_get(struct agnocast_publisher *pub,
 		.unmapped = pub->unmapped,
 	};
 	pthread_mutex_unlock(&pub->lock);
-	return 0;
+	return options_give(stats, size, &now, sizeof(now));
 }

@@ -214,6 +214,15 @@ int claim_begin(struct agnocast_sub *sub, uint64_t publisher, uint64_t seq)
 	return index;
 }
 
+bool claim_is(const struct agnocast_sub *sub, uint32_t index, uint64_t publisher, uint64_t seq)
+{
+	uint64_t claim = AGNOCAST_CLAIM(publisher, seq);
+
+	/* Relaxed: it is this process's own. */
+	return index < AGNOCAST_CLAIMS && claim &&
+	       atomic_load_explicit(&sub->claim[index], memory_order_relaxed) == claim;
+}
+
 bool claim_end(struct agnocast_sub *sub, uint32_t index, uint64_t publisher, uint64_t seq)
 {
 	uint64_t claim = AGNOCAST_CLAIM(publisher, seq);

@@ -118,6 +118,8 @@ bool ring_read_claimed(const struct ring_view *view, uint64_t seq,
 /* Returns the index, or -EMFILE. Ends with the fence that ring_read_claimed() needs. */
 int claim_begin(struct agnocast_sub *sub, uint64_t publisher, uint64_t seq);
 /* True if @index held exactly that claim. Any thread. */
+/* Is it this that is claimed there? */
+bool claim_is(const struct agnocast_sub *sub, uint32_t index, uint64_t publisher, uint64_t seq);
 bool claim_end(struct agnocast_sub *sub, uint32_t index, uint64_t publisher,
 	       uint64_t seq);
 uint32_t claims_held(const struct agnocast_sub *sub);

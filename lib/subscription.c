@@ -576,12 +576,11 @@ int agnocast_subscription_stats_get(struct agnocast_subscription *sub,
 				    struct agnocast_subscription_stats *stats, size_t size)
 {
 	struct agnocast_sub *block = sub->block;
+	struct agnocast_subscription_stats now;
 
-	if (size != sizeof(*stats))
-		return -EINVAL;
 	if (!participant_is_alive())
 		return -ECHILD;
-	*stats = (struct agnocast_subscription_stats){
+	now = (struct agnocast_subscription_stats){
 		.taken = atomic_load(&block->taken),
 		.dropped = atomic_load(&block->dropped),
 		.skipped = atomic_load(&block->skipped),
@@ -589,10 +588,10 @@ int agnocast_subscription_stats_get(struct agnocast_subscription *sub,
 		.held = claims_held(block),
 	};
 	for (int i = 0; i < AGNOCAST_LATENCY_BUCKETS; i++)
-		stats->latency[i] = atomic_load(&block->latency[i]);
+		now.latency[i] = atomic_load(&block->latency[i]);
 	pthread_mutex_lock(&sub->lock);
-	stats->publishers = sub->sources_count;
-	stats->barred = sub->barred_count;
+	now.publishers = sub->sources_count;
+	now.barred = sub->barred_count;
 	pthread_mutex_unlock(&sub->lock);
-	return 0;
+	return options_give(stats, size, &now, sizeof(now));
 }

@@ -366,7 +366,11 @@ int agnocast_subscription_update(struct agnocast_subscription *sub, int timeout_
 	struct agnocast_message newer;
 	int ret;
 
-	if (message->subscription && message->subscription != sub)
+	if (!participant_is_alive())
+		return -ECHILD;
+	if (message->data && (message->subscription != sub ||
+			      !claim_is(sub->block, message->claim, message->publisher,
+					message->seq)))
 		return -EINVAL;
 	ret = take(sub, message->data ? 0 : timeout_ms, true, &newer);
 	if (ret)

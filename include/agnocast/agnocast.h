@@ -11,6 +11,7 @@
  * comment says otherwise, a function may be called from any thread, on any
  * handle, at any time, but not on a handle that is being destroyed, not from
  * a signal handler, and not in a forked child before it execs (-ECHILD).
+ * Pointers may be NULL where the comment says so; a handle is destroyed once.
  *
  * Structures of options begin with their size, so that they can grow: members
  * that a caller does not know are 0, which is what it would have got before;
@@ -195,7 +196,8 @@ AGNOCAST_API void agnocast_free(void *p);
  * @pub:	where to store the handle; NULL on failure
  *
  * The first endpoint of a process commits all of MEMPOOL_SIZE and starts the
- * library's thread. Subscriptions that exist are mapped before this returns.
+ * library's thread, which inherits scheduling and processors of the caller's,
+ * unless AGNOCAST_THREAD_SCHED says otherwise (fifo:N, rr:N, other). Subscriptions that exist are mapped before this returns.
  *
  * Return: 0; -EINVAL topic or options; -ENOSPC the topic or the registry is
  * full, or /dev/shm has less room than MEMPOOL_SIZE; -ENOMEM so has a memory
@@ -227,7 +229,12 @@ AGNOCAST_API int agnocast_publisher_create(const char *topic,
 AGNOCAST_API int agnocast_publisher_publish(struct agnocast_publisher *pub,
 		void *message, uint64_t bytes);
 
-/** agnocast_publisher_stats_get() - read the counters; @size is sizeof(*stats) */
+/**
+ * agnocast_publisher_stats_get() - read the counters
+ * @size:	sizeof(*stats); members that the library does not know become 0
+ *
+ * Return: 0; -EINVAL @size is 0 or absurd; -ECHILD.
+ */
 AGNOCAST_API int agnocast_publisher_stats_get(struct agnocast_publisher *pub,
 		struct agnocast_publisher_stats *stats, size_t size);
 
@@ -307,7 +314,7 @@ AGNOCAST_API int agnocast_message_release(struct agnocast_message *message);
 AGNOCAST_API int agnocast_subscription_update(struct agnocast_subscription *sub,
 		int timeout_ms, struct agnocast_message *message);
 
-/** agnocast_subscription_stats_get() - read the counters; @size is sizeof(*stats) */
+/** agnocast_subscription_stats_get() - as agnocast_publisher_stats_get() */
 AGNOCAST_API int agnocast_subscription_stats_get(struct agnocast_subscription *sub,
 		struct agnocast_subscription_stats *stats, size_t size);
 
@@ -465,7 +472,8 @@ AGNOCAST_API void agnocast_waitset_destroy(struct agnocast_waitset *ws);
  * them with a timeout of 0 until -EAGAIN; such an empty take is what makes it
  * unreadable again. It may be readable for nothing. Do not read or close it.
  *
- * Return: the descriptor, the same each time; -EMFILE, ...: there can be none;
+ * Return: the descriptor, the same each time, unless somebody closed it: then
+ * another one, to be added to the loop anew; -EMFILE, ...: there can be none;
  * what agnocast_status() says.
  */
 AGNOCAST_API int agnocast_fd(void);

@@ -618,6 +618,44 @@ static void the_same_message_again_is_held_once(void)
 static struct agnocast_publisher *shared_pub;
 static _Atomic long shared_sum, shared_count;
 
+/* What was given back already cannot be exchanged, nor kept. */
+static void what_is_no_loan_is_not_exchanged(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/loan", 2, 0);
+	struct agnocast_message m = { 0 }, old;
+
+	EXPECT(ask(pub, "pub 0 /loan 2 0"), "0");
+	EXPECT(ask(pub, "publish 0 1 1"), "0");
+	CHECK(agnocast_subscription_update(sub, 10000, &m) == 1);
+	CHECK(agnocast_subscription_update(sub, 0, &m) == 0);
+	old = m;
+	CHECK(!agnocast_message_release(&m));
+	m = old;
+	CHECK(agnocast_subscription_update(sub, 0, &m) == -EINVAL);
+	EXPECT(ask(pub, "publish 0 2 1"), "0");
+	CHECK(agnocast_subscription_update(sub, 0, &m) == -EINVAL);
+	CHECK(!memcmp(&m, &old, sizeof(m)));
+	CHECK(take_one(sub, 10000) == 2);
+	CHECK(!agnocast_subscription_destroy(sub));
+}
+
+/* A program may be older, or newer, than the library that it finds. */
+static void counters_are_given_to_whoever_knows_more_or_fewer(void)
+{
+	struct agnocast_subscription *sub = subscribe("/sizes", 2, 0);
+	struct { struct agnocast_subscription_stats stats; uint64_t more[4]; } large;
+	uint64_t small[2] = { 1, 77 };
+
+	memset(&large, 0xff, sizeof(large));
+	CHECK(!agnocast_subscription_stats_get(sub, &large.stats, sizeof(large)));
+	CHECK(!large.stats.taken && !large.more[0] && !large.more[3]);
+	CHECK(!agnocast_subscription_stats_get(sub, (void *)small, sizeof(small[0])));
+	CHECK(small[0] == 0 && small[1] == 77);
+	CHECK(agnocast_subscription_stats_get(sub, (void *)small, 0) == -EINVAL);
+	CHECK(!agnocast_subscription_destroy(sub));
+}
+
 static void *publish_many(void *arg)
 {
 	for (long i = 1; i <= EACH; i++) {
@@ -741,6 +779,9 @@ static const struct test tests[] = {
 	  takers_of_many_publishers_are_woken_one_after_the_other },
 	{ "the_last_message_of_one_that_died_is_heard", the_last_message_of_one_that_died_is_heard },
 	{ "the_same_message_again_is_held_once", the_same_message_again_is_held_once },
+	{ "what_is_no_loan_is_not_exchanged", what_is_no_loan_is_not_exchanged },
+	{ "counters_are_given_to_whoever_knows_more_or_fewer",
+	  counters_are_given_to_whoever_knows_more_or_fewer },
 	{ "many_threads_share_a_handle", many_threads_share_a_handle },
 	{ "a_wait_hears_of_messages_after_one_that_another_thread_took",
 	  a_wait_hears_of_messages_after_one_that_another_thread_took },
