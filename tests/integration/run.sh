@@ -59,6 +59,7 @@ scripts="
 	daemon
 	registry
 	namespaces
+	headers
 	install
 	top
 	screens
