@@ -8,6 +8,7 @@
 #ifndef AGNOCAST_CONTEXT_HPP
 #define AGNOCAST_CONTEXT_HPP
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -39,8 +40,12 @@ public:
 		const int saved = errno;
 
 		over_.store(true, std::memory_order_release);
-		/* Cannot fail: the counter is never read, and takes 2^64 - 2. */
-		(void)!write(fd_, &one, sizeof(one));
+		/*
+		 * Not if somebody closed it and opened a file of his own. Else it cannot
+		 * fail: the counter is never read, and takes 2^64 - 2.
+		 */
+		if (fcntl(fd_, F_GETSIG) == mark)
+			(void)!write(fd_, &one, sizeof(one));
 		errno = saved;
 	}
 
@@ -56,11 +61,15 @@ public:
 	}
 
 private:
+	/* By which it is known again: F_SETSIG means nothing without O_ASYNC. */
+	static constexpr int mark = 31;
+
 	context() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
 	{
 		if (fd_ < 0)
 			throw std::system_error(errno, std::generic_category(),
 						"agnocast: no eventfd for the shutdown");
+		fcntl(fd_, F_SETSIG, mark);
 	}
 
 	const int fd_;	/* never closed: executors may outlive everything static */

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -564,6 +565,19 @@ void a_signal_ends_spin()
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+void a_signal_writes_into_no_file_of_the_hosts()
+{
+	int status = 0;
+	const pid_t pid = fork();
+
+	if (!pid) {
+		execl("/proc/self/exe", "node_test", "--spin-closed", nullptr);
+		_exit(127);
+	}
+	eventually([&] { return waitpid(pid, &status, WNOHANG) == pid; }, "the child ends");
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 void shutdown_ends_spin_and_all_to_come()
 {
 	auto node = make_node();
@@ -600,6 +614,7 @@ const node_test tests[] = {
 	TEST(transient_local_comes_at_once),
 	TEST(a_waitset_waits_for_subscriptions_descriptors_and_threads),
 	TEST(a_signal_ends_spin),
+	TEST(a_signal_writes_into_no_file_of_the_hosts),
 	TEST(shutdown_ends_spin_and_all_to_come),
 };
 
@@ -618,6 +633,27 @@ int spin_until_signal()
 	return 0;
 }
 
+/* Closes all descriptors, has files of its own there, goes on, and ends by a signal. */
+int spin_with_files()
+{
+	agnocast::init();
+	auto node = make_node();
+	int calls = 0, file = -1;
+	auto timer = node->create_wall_timer(5ms, [&] {
+		if (++calls == 1) {
+			close_range(3, ~0U, 0);
+			file = memfd_create("the host's", 0);
+			for (int fd = file + 1; fd < 200; fd++)
+				dup2(file, fd);
+		} else if (calls == 3) {
+			raise(SIGTERM);
+		}
+	});
+
+	agnocast::spin(node);
+	return calls >= 3 && lseek(file, 0, SEEK_END) == 0 ? 0 : 1;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -625,5 +661,7 @@ int main(int argc, char **argv)
 	alarm(100);
 	if (argc > 1 && !strcmp(argv[1], "--spin"))
 		return spin_until_signal();
+	if (argc > 1 && !strcmp(argv[1], "--spin-closed"))
+		return spin_with_files();
 	return run_tests(tests, argc > 1 ? argv[1] : nullptr);
 }
