@@ -109,6 +109,9 @@ inline futex_wait(s, seen)
 	:: !(asleep & BIT(s))
 #if TIMEOUTS
 	:: d_step { timeouts && (asleep & BIT(s)) ->
+#ifdef M_TIMEOUT_SAME_VALUE
+		same = 1;
+#endif
 		timeouts--;
 		asleep = asleep & ~BIT(s)
 	   }
@@ -690,6 +693,10 @@ inline take_from()
 		claim_begin();
 		may_die()
 	}
+#ifdef M_CLAIM_THEN_PASS_OVER
+	load(ME, HEAD, q);
+	d_step { next = (q > next -> q - 1 : next); q = 0 };
+#endif
 	read_claimed();
 	if
 	:: atomic { !valid -> claim_end() }
@@ -786,10 +793,15 @@ inline wait_for_news()
 inline wait_for_news()
 {
 	atomic {
-#ifndef M_SAME_VALUE
-		next_value(sleeps);
-#else
+#if defined(M_SAME_VALUE)
 		sleeps = 1;
+#elif defined(M_TIMEOUT_SAME_VALUE)
+		if
+		:: same -> same = 0
+		:: else -> next_value(sleeps)
+		fi;
+#else
+		next_value(sleeps);
 #endif
 		store(ME, WAITING(s), sleeps * 2 + 1);
 		may_die()
@@ -867,6 +879,9 @@ proctype subscription(byte s)
 	byte cursor = 1, start = 1, counted, next, address, q, todo, instance = 1;
 	byte sleeps, armings, timeouts = TIMEOUTS;
 	bit valid, armed;
+#ifdef M_TIMEOUT_SAME_VALUE
+	bit same;
+#endif
 
 #ifdef M_CLAIM_BEFORE_ROSTER
 	if
