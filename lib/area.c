@@ -109,11 +109,9 @@ static int close_private(uintptr_t from, size_t len)
 
 int area_file_commit(size_t offset, size_t len)
 {
-	int ret;
+	int ret = area.private ? open_private(area_heap_base + offset, len)
+			       : on_file(shmfile_commit, offset, len);
 
-	if (area.private)
-		return open_private(area_heap_base + offset, len);
-	ret = on_file(shmfile_commit, offset, len);
 	return ret ? ret : lock_run(offset, offset + len);
 }
 

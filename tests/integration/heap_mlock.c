@@ -159,6 +159,29 @@ static void grow_locked(void)
 	free(p);
 }
 
+static size_t committed_and_locked(size_t bytes)
+{
+	size_t before = status_kib("VmLck:");
+	char *p = malloc(bytes);
+
+	if (p)
+		memset(p, 1, bytes);
+	return status_kib("VmLck:") - before;
+}
+
+/* A daemon forks, and locks its memory then. */
+static void child_locks(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (mlockall(MCL_CURRENT | MCL_FUTURE))
+			_exit(1);
+		_exit(committed_and_locked(8 * MIB) >= 8 << 10 ? 0 : 2);
+	}
+	check("child_locks_its_memory", !wait_status(pid), "it does not");
+}
+
 static int early(const char *mib)
 {
 	char *end;
@@ -184,6 +207,7 @@ int main(int argc, char **argv)
 	find_area();
 	if (!area.from)
 		return !check("has_an_area", false, "%s", api_reason());
+	child_locks();
 	pub = start_publisher();
 	read_from("reads_before", &pub);
 	mine = blocks_of(getpid());
