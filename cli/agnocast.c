@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include <uapi/agnocast.h>
 
@@ -55,14 +54,6 @@ void command_version(void)
 {
 	puts("agnocast " AGNOCAST_VERSION);
 	exit(EX_OK);
-}
-
-uint64_t command_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 const char *command_registry(void)

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "doctor.h"
 #include "format.h"
@@ -101,7 +102,7 @@ static void check_all(struct doctor *doctor)
 {
 	if (doctor->json)
 		printf("{\"schema\":1,\"tool\":\"agnocast-doctor\",\"version\":\"" AGNOCAST_VERSION
-		       "\",\"time\":%llu,\"checks\":[", (unsigned long long)command_clock_ns());
+		       "\",\"time\":%llu,\"checks\":[", (unsigned long long)clock_ns(CLOCK_REALTIME));
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (doctor->pid && !checks[i].for_pid)
 			continue;

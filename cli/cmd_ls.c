@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "cells.h"
+#include "clock.h"
 #include "command.h"
 #include "format.h"
 #include "source_proc.h"
@@ -202,7 +203,7 @@ int cmd_ls(int argc, char **argv)
 		return ret == -EACCES || ret == -EPERM ? EX_NOPERM : EX_UNAVAILABLE;
 	}
 	snprintf(model.bpf_why, sizeof(model.bpf_why), "not used by agnocast ls");
-	model.time_ns = command_clock_ns();
+	model.time_ns = clock_ns(CLOCK_REALTIME);
 	ret = source_registry_fill(&source, &model);
 	model_finish(&model, NULL);
 	source_proc_permissions(&model, NULL);

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "model.h"
 #include "seen.h"
@@ -93,14 +94,6 @@ static void on_stop(int signal)
 static void on_child(int signal)
 {
 	(void)signal;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
 static void ask_registry(void)

@@ -22,8 +22,6 @@ void command_wrong(const char *name, const char *format, ...)
 /* --version of all of them: prints and exits. */
 void command_version(void) __attribute__((noreturn));
 
-uint64_t command_clock_ns(void);	/* CLOCK_REALTIME */
-
 /* $AGNOCAST_REGISTRY, or NULL for the default places. */
 const char *command_registry(void);
 

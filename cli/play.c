@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "output.h"
 #include "replay.h"
 #include "stop.h"
@@ -24,14 +25,6 @@ static int complain(const char *why)
 {
 	fprintf(stderr, "agnocast-top: %s\n", why);
 	return EX_USAGE;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* All of it at once; Prometheus gets the last one. */
@@ -55,7 +48,7 @@ static int run_batch(const struct options *options)
 static bool wait_for_key(uint64_t deadline_ns)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
-	uint64_t now = clock_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), left = deadline_ns > now ? deadline_ns - now : 0;
 	const struct timespec timeout = {
 		.tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000),
 	};
@@ -70,16 +63,16 @@ static int run_screen(const struct options *options, struct screen *screen, char
 {
 	unsigned int wanted = 0;
 	unsigned long shown = 1;
-	uint64_t next = clock_ns() + (uint64_t)(screen->delay_s * 1e9);
+	uint64_t next = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(screen->delay_s * 1e9);
 	size_t loaded = 0;
 
 	while (!stopped && !(wanted & SCREEN_QUIT)) {
-		if (clock_ns() >= next) {
+		if (clock_ns(CLOCK_MONOTONIC) >= next) {
 			if (options->refreshes && shown++ == options->refreshes)
 				break;
 			if (!screen->paused && screen->step < screen->steps)
 				screen->step++;
-			next = clock_ns() + (uint64_t)(screen->delay_s * 1e9);
+			next = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(screen->delay_s * 1e9);
 		}
 		if (loaded != screen->step &&
 		    replay_load(&replay, screen->step - 1, &model, why, len))
@@ -90,7 +83,7 @@ static int run_screen(const struct options *options, struct screen *screen, char
 			break;
 		wanted = view_curses_keys(screen, &model);
 		if (wanted & SCREEN_DELAY)
-			next = clock_ns() + (uint64_t)(screen->delay_s * 1e9);
+			next = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(screen->delay_s * 1e9);
 	}
 	return 0;
 }

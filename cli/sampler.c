@@ -11,15 +11,8 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "clock.h"
 #include "source_proc.h"
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 uint64_t sampler_clock(void)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "seen.h"
 #include "source_proc.h"
 #include "tracer.h"
@@ -22,14 +23,6 @@ struct source_bpf {
 	const struct model		*model;
 	struct failures			*failures;
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void on_failure(void *context, const struct agnocast_failure *failure)
 {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
+
 #define BUDGET_NS UINT64_C(2000000)	/* of a refresh, for what did not change */
 #define LOOKS		4	/* at what seems wrong, of 2 ms each, in a refresh */
 
@@ -262,19 +264,11 @@ static size_t group(struct mapping_row **rows, size_t count, struct reader *read
 	return used;
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void source_proc_permissions(struct model *model, const struct model *before)
 {
 	struct mapping_row **rows = sorted_mappings(model);
 	struct reader *readers = calloc(model->mappings_count + 1, sizeof(*readers));
-	uint64_t start = clock_ns();
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	unsigned int looks = LOOKS;
 	size_t count;
 
@@ -285,7 +279,7 @@ void source_proc_permissions(struct model *model, const struct model *before)
 	count = group(rows, model->mappings_count, readers);
 	qsort(readers, count, sizeof(*readers), by_age);
 	for (size_t i = 0; i < count; i++)
-		if (!readers[i].read_ns || clock_ns() - start < BUDGET_NS)
+		if (!readers[i].read_ns || clock_ns(CLOCK_MONOTONIC) - start < BUDGET_NS)
 			read_twice(&readers[i], model->mono_ns, &looks);
 	free(readers);
 	free(rows);

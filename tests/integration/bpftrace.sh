@@ -82,7 +82,9 @@ watch mapfail
 watch mqsend
 watch latency --usdt-file-activation
 watch grow --usdt-file-activation
-end=$((SECONDS + ${BPFTRACE_SECONDS:-40}))
+limit=40
+[ -z "${AGNOCAST_VM:-}" ] || limit=200
+end=$((SECONDS + ${BPFTRACE_SECONDS:-$limit}))
 until { seen mapfail && seen grow && seen mqsend && seen latency; } || [ $SECONDS -ge $end ]; do
 	feed
 done
