@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "bell.h"
+#include "ownfd.h"
 #include "participant.h"
 #include "wait.h"
 
@@ -105,8 +106,11 @@ void descriptor_quiet(struct agnocast_subscription *sub)
 
 int agnocast_fd(void)
 {
-	int saved = errno, ret = participant_enter();
+	int saved = errno, ret = 0;
 
+	/* Event loops ask each time: not behind the library's thread, once there is one. */
+	if (bell_handle_of(AGNOCAST_BELL_LEVEL) == OWNFD_NONE || !participant_is_alive())
+		ret = participant_enter();
 	if (!ret)
 		ret = bell_open(AGNOCAST_BELL_LEVEL);
 	errno = saved;
