@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 
 #include "area.h"
@@ -28,9 +29,10 @@
 
 #define KIB		((size_t)1024)
 #define MIB		(1024 * KIB)
-#define FIRST_STEP	(64 * KIB)	/* what a bystander commits beyond its need, at most */
-#define LAST_STEP	(128 * KIB)	/* 12 us of fallocate */
+#define FIRST_STEP	(64 * KIB)	/* what a small heap commits beyond its need */
+#define LAST_STEP	(MIB)		/* and a large one */
 #define STEP		(256 * KIB)	/* how long others wait: some 25 us */
+#define STEP_ALONE	(16 * MIB)	/* where there are no others */
 #define HUGE		(2 * MIB)
 #define AHEAD_MIN	(1 * MIB)
 #define AHEAD_MAX	(16 * MIB)
@@ -50,7 +52,7 @@ static struct {
 	size_t		mempool;	/* pages of MEMPOOL_SIZE */
 	bool		prefault;
 	size_t		unit;		/* pages that are committed together */
-	size_t		step;		/* pages of one system call */
+	size_t		step;		/* pages of one system call that others wait for */
 	/* pages_lock */
 	uint64_t	*committed;	/* bit map */
 	uint64_t	*used;		/* bit map */
@@ -198,16 +200,25 @@ static int fill_here(size_t first, size_t end)
 	return 0;
 }
 
+/* Pages of one system call. One thread cannot keep another waiting. */
+static size_t one_step(void)
+{
+	size_t alone = to_pages(STEP_ALONE);
+
+	return __libc_single_threaded && pages.step < alone ? alone : pages.step;
+}
+
 /* How far beyond a growth: a bystander pays for a few pages, a large heap makes few calls. */
 static size_t step_beyond(void)
 {
-	size_t step = pages.count * pages.page / 4;
+	size_t step = pages.count * pages.page / 8;
 
 	if (step < FIRST_STEP)
 		step = FIRST_STEP;
 	if (step > LAST_STEP)
 		step = LAST_STEP;
-	return step / pages.page;
+	step = to_pages(step);
+	return step < one_step() ? step : one_step();
 }
 
 /* pages_lock. The hole [first, end) is the caller's; what follows it may be taken along. */
@@ -244,8 +255,8 @@ static int fill(size_t first, size_t end, size_t *done)
 	ret = count_holes(first, end) > room() ? -ENOMEM : 0;
 	while (!ret && (hole = find(pages.committed, false, *done, end)) < end) {
 		stop = find(pages.committed, true, hole, end);
-		if (stop - hole > pages.step)
-			stop = hole + pages.step;
+		if (stop - hole > one_step())
+			stop = hole + one_step();
 		ret = fill_small(hole, stop);
 		*done = ret ? hole : stop;
 		if (*done < end)
@@ -262,7 +273,7 @@ static void punch(size_t first, size_t end)
 	for (; first < end; first = stop) {
 		char *p = (char *)pages.base + first * pages.page;
 
-		stop = end - first > pages.step ? first + pages.step : end;
+		stop = end - first > one_step() ? first + one_step() : end;
 		if (!area_file_punch(first * pages.page, (stop - first) * pages.page))
 			mark_hole(first, stop);
 		else	/* as good to the caller, who is told that it is zero */

@@ -133,15 +133,15 @@ static int say_ready(int ret)
 	return ret;
 }
 
-/* A refusal is heard at the first API call, since it is not for the heap. */
-static int area_ready(bool wait)
+/* Nobody waits: a refusal is heard at the first API call, since it is not for the heap. */
+static int area_ready(void)
 {
 	struct agnocast_fd args = { .fd_in = area_fd(), .fd_out = -1 };
 
 	if (args.fd_in < 0)
 		return say_ready(args.fd_in);
 	registry_client_post(&registry, AGNOCAST_AREA_READY_CMD, &args);
-	return wait ? say_ready(registry_client_settle(&registry)) : 0;
+	return 0;
 }
 
 /* The host may have closed the descriptor before the reply was read: asked again, then. */
@@ -149,7 +149,7 @@ static int area_settle(void)
 {
 	int ret = registry_client_settle(&registry);
 
-	if (ret == -ENOTCONN && !area_ready(false))
+	if (ret == -ENOTCONN && !area_ready())
 		ret = registry_client_settle(&registry);
 	return ret == -EALREADY ? 0 : ret;
 }
@@ -170,7 +170,7 @@ static int take_area(const struct config *config, const struct agnocast_new_shm 
 		return ret;
 	snprintf(own_area.header->registry, sizeof(own_area.header->registry), "%s",
 		 registry.address);
-	ret = area_ready(config->strict);
+	ret = area_ready();
 	if (ret)
 		area_destroy();
 	return ret;

@@ -490,7 +490,7 @@ else
 	onlookers
 	program heap_threads
 	program heap_spawn
-	timeout 60 "$programs/heap_start" "$AGNOCAST_LIB" >"$work/out" 2>&1
+	MEMPOOL_SIZE=64M timeout 60 "$programs/heap_start" "$AGNOCAST_LIB" >"$work/out" 2>&1
 	lines "$work/out" $? heap_start
 	program heap_fork
 	program heap_fork failing

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * heap_start.c - what joining adds to a process, counted
+ * heap_start.c - what a process of ours asks of the kernel, counted
  *
  * heap_start LIBRARY: runs itself as a program that does nothing and as one
  * that allocates once, without and with LIBRARY preloaded, and bounds how many
- * more system calls and page faults the latter takes from exec to exit. Counts,
- * since times depend on the machine; each of them costs about a microsecond.
+ * more system calls and page faults the latter takes from exec to exit; and as
+ * programs whose heap grows, for which it bounds the steps of that. Counts,
+ * since times depend on the machine; a call or a fault costs about a microsecond.
  */
 
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "heap_test.h"
 
 struct cost {
 	long	calls;		/* system calls */
 	long	faults;		/* page faults */
+	long	commits;	/* fallocate */
 };
+
+#define GROWTH (64 << 20)
 
 static char *self;
 
@@ -33,26 +38,36 @@ static void become(const char *what, const char *library)
 	_exit(77);
 }
 
-/* A call stops its process twice; what it stopped for otherwise, it gets. */
+static void count(pid_t pid, struct cost *cost)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) <= 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return;
+	cost->calls++;
+	cost->commits += info.entry.nr == SYS_fallocate;
+}
+
+/* What it stopped for otherwise, it gets. */
 static int trace(pid_t pid, struct cost *cost)
 {
 	struct rusage usage;
-	int status, signal = 0;
-	long stops = 0;
+	int status, signal;
 
+	*cost = (struct cost){ 0 };
 	while (wait4(pid, &status, 0, &usage) == pid) {
 		if (WIFEXITED(status)) {
-			cost->calls = stops / 2;
 			cost->faults = usage.ru_minflt;
 			return WEXITSTATUS(status);
 		}
 		if (!WIFSTOPPED(status))
 			return -1;
 		signal = WSTOPSIG(status);
-		if (signal == SIGTRAP || signal == (SIGTRAP | 0x80)) {
-			stops += signal != SIGTRAP;
+		if (signal == (SIGTRAP | 0x80))
+			count(pid, cost);
+		if (signal == SIGTRAP || signal == (SIGTRAP | 0x80))
 			signal = 0;
-		}
 		ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD);
 		ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)signal);
 	}
@@ -107,19 +122,59 @@ static void bound(const char *what, const char *library, long calls, long faults
 	      "status %d, %ld more, not %ld", ret, with.faults, faults);
 }
 
+static void bound_steps(const char *what, const char *library, long steps)
+{
+	struct cost cost;
+	int ret = run(what, library, &cost);
+	char name[64];
+
+	if (ret == 77)
+		return;
+	snprintf(name, sizeof(name), "%s_takes_few_steps", what);
+	check(name, !ret && cost.commits > 1 && cost.commits <= steps,
+	      "status %d, %ld steps, not %ld", ret, cost.commits, steps);
+}
+
+/* Small blocks, so that no single request asks for much. */
+static int grow(void)
+{
+	for (int i = 0; i < GROWTH / 500; i++)
+		if (!malloc(500))
+			return 1;
+	return 0;
+}
+
+/* All of MEMPOOL_SIZE; before the library's threads are there. */
+static int participate(void)
+{
+	int (*create)(const char *, const void *, void **) =
+		(int (*)(const char *, const void *, void **))dlsym(RTLD_DEFAULT,
+								    "agnocast_publisher_create");
+	void *publisher;
+
+	return create ? -create("/heap_start", NULL, &publisher) : 1;
+}
+
+static int act(const char *what)
+{
+	if (!strcmp(what, "allocating"))
+		free(malloc(100));
+	if (!strcmp(what, "growing"))
+		return grow();
+	return strcmp(what, "participating") ? 0 : participate();
+}
+
 int main(int argc, char **argv)
 {
 	self = argv[0];
-	if (argc == 2 && !strcmp(argv[1], "idle"))
-		return 0;
-	if (argc == 2 && !strcmp(argv[1], "allocating")) {
-		free(malloc(100));
-		return 0;
-	}
 	if (argc != 2)
 		return 2;
+	if (argv[1][0] != '/')
+		return act(argv[1]);
 	bound("idle", argv[1], 58, 55);
 	bound("allocating", argv[1], 62, 120);
+	bound_steps("growing", argv[1], 120);
+	bound_steps("participating", argv[1], 40);
 	fflush(stdout);
 	return failures > 0;
 }
