@@ -31,11 +31,13 @@
 #define MIB		(1024 * KIB)
 #define FIRST_STEP	(64 * KIB)	/* what a small heap commits beyond its need */
 #define LAST_STEP	(MIB)		/* and a large one */
-#define STEP		(256 * KIB)	/* how long others wait: some 25 us */
+#define STEP		(128 * KIB)	/* how long others wait: some 30 us */
 #define STEP_ALONE	(16 * MIB)	/* where there are no others */
 #define HUGE		(2 * MIB)
 #define AHEAD_MIN	(1 * MIB)
 #define AHEAD_MAX	(16 * MIB)
+#define KEPT_BLOCK	MIB		/* of what is given back at once, so much may stay */
+#define KEPT_STEP	(64 * KIB)	/* how long those wait for that who do not need it */
 #define FRONTS		4		/* places where the heap grows, one for each busy arena */
 #define IDLE_NS		2000000000	/* without growth: then spare pages go back */
 #define GAP		16		/* pages; smaller ones are not worth a mapping */
@@ -61,8 +63,10 @@ static struct {
 	size_t		promised;	/* pages below are never given back */
 	size_t		top;		/* no page at or above was ever committed */
 	size_t		front[FRONTS];	/* page after a growth; the latest first */
+	size_t		kept;		/* about so many pages are free, but were not given back */
 	uint64_t	grown_ns;	/* time of the latest growth */
 	bool		kicked;
+	bool		scarce;		/* the latest growth failed */
 	bool		populate;	/* mlockall() wants it */
 	void		(*kick)(void);
 } pages;
@@ -208,12 +212,15 @@ static size_t one_step(void)
 	return __libc_single_threaded && pages.step < alone ? alone : pages.step;
 }
 
-/* How far beyond a growth: a bystander pays for a few pages, a large heap makes few calls. */
+/*
+ * How far beyond a growth: a small heap pays for a few pages, a large one makes
+ * few calls. A participant's thread does better.
+ */
 static size_t step_beyond(void)
 {
 	size_t step = pages.count * pages.page / 8;
 
-	if (step < FIRST_STEP)
+	if (step < FIRST_STEP || pages.kick)
 		step = FIRST_STEP;
 	if (step > LAST_STEP)
 		step = LAST_STEP;
@@ -265,6 +272,20 @@ static int fill(size_t first, size_t end, size_t *done)
 	return ret;
 }
 
+static size_t ahead_pages(void)
+{
+	size_t bytes = pages.count * pages.page / 16;
+
+	if (bytes < AHEAD_MIN)
+		bytes = AHEAD_MIN;
+	return to_pages(bytes > AHEAD_MAX ? AHEAD_MAX : bytes);
+}
+
+static bool is_idle(void)
+{
+	return now_ns() - pages.grown_ns > IDLE_NS;
+}
+
 /* pages_lock, dropped in between. The pages are the caller's. */
 static void punch(size_t first, size_t end)
 {
@@ -283,6 +304,28 @@ static void punch(size_t first, size_t end)
 	}
 }
 
+/*
+ * pages_lock, dropped in between. Some of what was given back, and still is
+ * the caller's, is committed again at once by the thread that has the time: a
+ * busy heap wants it soon, by a thread that may have none. The lowest part,
+ * since that is what jemalloc takes first.
+ */
+static void keep_some(size_t first, size_t end)
+{
+	size_t stop, wanted = to_pages(KEPT_BLOCK), step = to_pages(KEPT_STEP);
+
+	if (end - first > wanted)
+		end = first + wanted;
+	for (; pages.kick && !pages.scarce && first < end; first = stop) {
+		stop = end - first > step ? first + step : end;
+		if (stop - first > room() || pages.kept + stop - first > ahead_pages() ||
+		    find(pages.committed, true, first, stop) < stop || fill_here(first, stop))
+			return;
+		pages.kept += stop - first;
+		breathe();
+	}
+}
+
 /* pages_lock. A commit failed at @done: nothing that it did may stay. */
 static void take_back(size_t first, size_t done)
 {
@@ -297,15 +340,6 @@ static void take_back(size_t first, size_t done)
 		punch(spare, stop);
 		first = stop;
 	}
-}
-
-static size_t ahead_pages(void)
-{
-	size_t bytes = pages.count * pages.page / 16;
-
-	if (bytes < AHEAD_MIN)
-		bytes = AHEAD_MIN;
-	return to_pages(bytes > AHEAD_MAX ? AHEAD_MAX : bytes);
 }
 
 static size_t ahead_of(size_t front, size_t count)
@@ -346,7 +380,7 @@ static void count_growth(const void *p, size_t len, int ret)
 
 int pages_commit(void *p, size_t len)
 {
-	size_t first = ((uintptr_t)p - pages.base) / pages.page, done;
+	size_t first = ((uintptr_t)p - pages.base) / pages.page, done, took;
 	size_t end = first + to_pages(len);
 	bool grew, kick = false;
 	int ret = 0;
@@ -358,10 +392,12 @@ int pages_commit(void *p, size_t len)
 		ret = fill(first, end, &done);
 		if (ret)
 			take_back(first, done);
+		pages.scarce = ret != 0;
 		count_growth(p, len, ret);
 	}
 	if (!ret) {
-		set(pages.used, true, first, end);
+		took = set(pages.used, true, first, end);
+		pages.kept -= took < pages.kept ? took : pages.kept;
 		kick = pages.kick && note_front(first, end);
 	}
 	pages.callers--;
@@ -386,6 +422,7 @@ int pages_decommit(void *p, size_t len)
 			set(pages.used, false, first, kept);
 		}
 		punch(kept, end);
+		keep_some(kept, end);
 	}
 	pthread_mutex_unlock(&pages_lock);
 	return end > pages.promised ? 0 : -EPERM;
@@ -428,10 +465,16 @@ void pages_keep_with(void (*kick)(void))
 	pthread_mutex_unlock(&pages_lock);
 }
 
-/* pages_lock. One small step ahead of @front. False: there is nothing to do. */
-static bool step_ahead(size_t front)
+/* The page where the addresses start that an arena will get next. */
+static size_t next_piece(void)
 {
-	size_t far = ahead_of(front, ahead_pages());
+	return to_pages(atomic_load_explicit(&own_area.header->heap_used, memory_order_relaxed));
+}
+
+/* pages_lock. One small step ahead of @front. False: there is nothing to do. */
+static bool step_ahead(size_t front, size_t count)
+{
+	size_t far = ahead_of(front, count);
 	size_t hole = find(pages.committed, false, front, far);
 	size_t stop = find(pages.committed, true, hole, far);
 
@@ -442,37 +485,48 @@ static bool step_ahead(size_t front)
 	return hole < stop && !fill_here(hole, stop);
 }
 
+/*
+ * pages_lock. Where the heap grew, where it gets new addresses, and behind what
+ * is promised: jemalloc likes the lowest address that it has.
+ */
+static bool step_somewhere(void)
+{
+	for (size_t i = 0; i < FRONTS; i++)
+		if (pages.front[i] && step_ahead(pages.front[i], ahead_pages()))
+			return true;
+	return step_ahead(next_piece(), to_pages(AHEAD_MIN)) ||
+	       step_ahead(pages.promised, to_pages(AHEAD_MIN));
+}
+
 static void keep_ahead(void)
 {
-	for (size_t i = 0; i < FRONTS; i++) {
-		bool more = true;
+	bool more = true;
 
-		while (more) {
-			pthread_mutex_lock(&pages_lock);
-			pages.kicked = false;
-			more = pages.front[i] && step_ahead(pages.front[i]);
-			pthread_mutex_unlock(&pages_lock);
-		}
+	while (more) {
+		pthread_mutex_lock(&pages_lock);
+		pages.kicked = false;
+		more = step_somewhere();
+		pthread_mutex_unlock(&pages_lock);
 	}
 }
 
 /* pages_lock. Where from *@page on is a spare page that nobody is about to need? */
 static bool find_spare(size_t *page, size_t *end)
 {
-	size_t keep = pages.front[0], kept = ahead_of(keep, to_pages(AHEAD_MIN));
+	const size_t front = pages.front[0], kept = ahead_of(front, ahead_pages() / 2);
 	size_t spare = *page;
 
 	while (spare < pages.top) {
 		spare = find(pages.committed, true, spare, pages.top);
 		spare = find(pages.used, false, spare, pages.top);
-		if (spare >= keep && spare < kept) {
+		if (spare >= front && spare < kept) {
 			spare = kept;
 		} else if (spare < pages.top && get(pages.committed, spare)) {
 			*page = spare;
 			*end = find(pages.used, true, spare, pages.top);
 			*end = find(pages.committed, false, spare, *end);
-			if (spare < keep && *end > keep)
-				*end = keep;
+			if (spare < front && *end > front)
+				*end = front;
 			if (*end - spare > pages.step)
 				*end = spare + pages.step;
 			return true;
@@ -481,15 +535,43 @@ static bool find_spare(size_t *page, size_t *end)
 	return false;
 }
 
-/* Under the lock: as soon as it is free, a spare page may be somebody's. */
+/* pages_lock. The page after so many that are spare, the lowest first. */
+static size_t behind_spare(size_t page, size_t count)
+{
+	while (page < pages.top && count) {
+		size_t spare, stop;
+
+		spare = find(pages.committed, true, page, pages.top);
+		spare = find(pages.used, false, spare, pages.top);
+		if (spare < pages.top && !get(pages.committed, spare)) {
+			page = spare;
+			continue;
+		}
+		stop = find(pages.used, true, spare, pages.top);
+		stop = find(pages.committed, false, spare, stop);
+		page = stop - spare > count ? spare + count : stop;
+		count -= page - spare;
+	}
+	return page;
+}
+
+/*
+ * All but a sixteenth of the heap, which spares threads in a hurry a system
+ * call: half of it where the heap grew last, half at the lowest addresses.
+ * Under the lock: as soon as it is free, a spare page may be somebody's.
+ */
 static void give_back_spare(void)
 {
-	size_t page = pages.promised, end;
+	size_t page, end;
 	bool more = true;
 
+	pthread_mutex_lock(&pages_lock);
+	page = behind_spare(pages.promised, ahead_pages() / 2);
+	pthread_mutex_unlock(&pages_lock);
 	while (more) {
 		pthread_mutex_lock(&pages_lock);
 		memset(&pages.front[1], 0, sizeof(pages.front) - sizeof(pages.front[0]));
+		pages.kept = 0;
 		more = !pages.callers && find_spare(&page, &end) &&
 		       !area_file_punch(page * pages.page, (end - page) * pages.page);
 		if (more) {
@@ -505,7 +587,7 @@ void pages_keep(void)
 	bool idle;
 
 	pthread_mutex_lock(&pages_lock);
-	idle = now_ns() - pages.grown_ns > IDLE_NS;
+	idle = is_idle();
 	pthread_mutex_unlock(&pages_lock);
 	if (idle)
 		give_back_spare();
