@@ -219,7 +219,7 @@ plan_faults()
 }
 
 # Members that touch what is not theirs; /hello is the talker's.
-plan_members()
+test_members()
 {
 	local writer=$BUILD/tests/integration/trace_writer area
 	area=$("$plain" ls -j mappings | jq -r ".maps[] | select(.pid == $talker and .role == \"own\") | .start")
@@ -227,6 +227,7 @@ plan_members()
 	victim fault_behind_the_own_heap wild-own 'its own area, of which only' "$writer" /other own
 	victim fault_in_a_peer_not_mapped peer-not-mapped "used hello_talker's control part, which it has not mapped" "$writer" /other $area
 	victim fault_where_nobody_is released 'of a process that has ended' "$writer" /other $at
+	explained
 }
 
 # The whole of it: the real library, and whose message it was.
@@ -240,8 +241,6 @@ test_message()
 	victim fault_in_a_message wrote-message "pid [0-9]+ wrote into hello_talker's message on /hello, which is read-only" "$BUILD/tests/integration/trace_writer" /hello
 	explained -t '/hel*'
 	is fault_names_the_owner "$(jq -r 'select(.fault) | .owner, .owner_pid, .topic, .error' "$dir/trace" | xargs)" "hello_talker $talker /hello SIGSEGV"
-	plan_members
-	explained
 }
 
 test_topic()
@@ -367,6 +366,7 @@ test_causes
 test_full
 test_asan
 test_message
+test_members
 test_topic
 hold_one
 test_pid
