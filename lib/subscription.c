@@ -169,9 +169,12 @@ static int attach(struct agnocast_subscription *sub,
 	int ret;
 
 	source.peer = peer_get(entry->session, AGNOCAST_MAP_PARTS, &ret);
-	/* EBUSY: there still lies one that died, which this process lets go of soon. */
+	/*
+	 * Both pass: EBUSY, there still lies one that died, of which this process
+	 * lets go soon; ENOTCONN, agnocastd is away.
+	 */
 	if (!source.peer)
-		return ret == -EBUSY ? -EAGAIN : ret;
+		return ret == -EBUSY || ret == -ENOTCONN ? -EAGAIN : ret;
 	ring = peer_control(source.peer, entry->block, sizeof(*ring));
 	ret = -EAGAIN;
 	if (ring && ring_view_init(&source.view, ring, entry->generation,
