@@ -224,6 +224,7 @@ static int trips(enum mode mode)
 	do {
 		took = round_trips(&end, count + 1, 10);
 		count += 10;
+		usleep(20000);	/* leaves the machine to what goes on beside */
 		if (took > slowest)
 			slowest = took;
 	} while (took >= 0 && !poll(&input, 1, 0));
