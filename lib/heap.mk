@@ -6,6 +6,7 @@
 
 HEAP_SRCS := \
 	area.c \
+	bitmap.c \
 	block.c \
 	cgroup.c \
 	config.c \

@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "area.h"
+#include "bitmap.h"
 #include "pi_mutex.h"
 #include "probes.h"
 
@@ -84,56 +85,6 @@ static size_t to_pages(size_t bytes)
 	return (bytes + pages.page - 1) / pages.page;
 }
 
-static bool get(const uint64_t *map, size_t page)
-{
-	return map[page / 64] >> page % 64 & 1;
-}
-
-/* The first page of [page, end) whose bit is @value, or @end. */
-static size_t find(const uint64_t *map, bool value, size_t page, size_t end)
-{
-	const uint64_t flip = value ? 0 : UINT64_MAX;
-	uint64_t word;
-
-	while (page < end) {
-		word = (map[page / 64] ^ flip) >> page % 64;
-		if (word) {
-			page += (size_t)__builtin_ctzll(word);
-			return page < end ? page : end;
-		}
-		page = (page / 64 + 1) * 64;
-	}
-	return end;
-}
-
-/* Bits of [page, end) that changed. */
-static size_t set(uint64_t *map, bool value, size_t page, size_t end)
-{
-	size_t changed = 0;
-
-	while (page < end) {
-		size_t last = (page / 64 + 1) * 64 < end ? (page / 64 + 1) * 64 : end;
-		uint64_t mask = UINT64_MAX >> (64 - (last - page)) << page % 64;
-		uint64_t old = map[page / 64];
-
-		map[page / 64] = value ? old | mask : old & ~mask;
-		changed += (size_t)__builtin_popcountll(old ^ map[page / 64]);
-		page = last;
-	}
-	return changed;
-}
-
-static size_t count_holes(size_t page, size_t end)
-{
-	size_t holes = 0, hole;
-
-	while ((hole = find(pages.committed, false, page, end)) < end) {
-		page = find(pages.committed, true, hole, end);
-		holes += page - hole;
-	}
-	return holes;
-}
-
 void pages_show(void)
 {
 	if (own_area.header)
@@ -162,7 +113,7 @@ static bool wants_populated(void)
 
 static void mark_committed(size_t first, size_t end)
 {
-	pages.count += set(pages.committed, true, first, end);
+	pages.count += bitmap_set(pages.committed, true, first, end);
 	if (pages.top < end)
 		pages.top = end;
 	pages_show();
@@ -170,7 +121,7 @@ static void mark_committed(size_t first, size_t end)
 
 static void mark_hole(size_t first, size_t end)
 {
-	pages.count -= set(pages.committed, false, first, end);
+	pages.count -= bitmap_set(pages.committed, false, first, end);
 	pages_show();
 }
 
@@ -185,7 +136,7 @@ static void widen(size_t *first, size_t *end)
 	size_t from = *first / pages.unit * pages.unit;
 	size_t to = (*end + pages.unit - 1) / pages.unit * pages.unit;
 
-	if (to <= pages.end && count_holes(from, to) <= room()) {
+	if (to <= pages.end && bitmap_count(pages.committed, false, from, to) <= room()) {
 		*first = from;
 		*end = to;
 	}
@@ -235,7 +186,7 @@ static int fill_small(size_t first, size_t end)
 
 	if (beyond > pages.end)
 		beyond = pages.end;
-	beyond = find(pages.committed, true, first, beyond);
+	beyond = bitmap_find(pages.committed, true, first, beyond);
 	if (beyond > end && beyond - first <= room() && !fill_here(first, beyond))
 		return 0;
 	return fill_here(first, end);
@@ -259,9 +210,9 @@ static int fill(size_t first, size_t end, size_t *done)
 
 	widen(&first, &end);
 	*done = first;
-	ret = count_holes(first, end) > room() ? -ENOMEM : 0;
-	while (!ret && (hole = find(pages.committed, false, *done, end)) < end) {
-		stop = find(pages.committed, true, hole, end);
+	ret = bitmap_count(pages.committed, false, first, end) > room() ? -ENOMEM : 0;
+	while (!ret && (hole = bitmap_find(pages.committed, false, *done, end)) < end) {
+		stop = bitmap_find(pages.committed, true, hole, end);
 		if (stop - hole > one_step())
 			stop = hole + one_step();
 		ret = fill_small(hole, stop);
@@ -299,7 +250,7 @@ static void punch(size_t first, size_t end)
 			mark_hole(first, stop);
 		else	/* as good to the caller, who is told that it is zero */
 			memset(p, 0, (stop - first) * pages.page);
-		set(pages.used, false, first, stop);
+		bitmap_set(pages.used, false, first, stop);
 		breathe();
 	}
 }
@@ -319,7 +270,7 @@ static void keep_some(size_t first, size_t end)
 	for (; pages.kick && !pages.scarce && first < end; first = stop) {
 		stop = end - first > step ? first + step : end;
 		if (stop - first > room() || pages.kept + stop - first > ahead_pages() ||
-		    find(pages.committed, true, first, stop) < stop || fill_here(first, stop))
+		    bitmap_find(pages.committed, true, first, stop) < stop || fill_here(first, stop))
 			return;
 		pages.kept += stop - first;
 		breathe();
@@ -333,10 +284,10 @@ static void take_back(size_t first, size_t done)
 
 	if (first < pages.promised)
 		first = pages.promised;
-	while ((first = find(pages.committed, true, first, done)) < done) {
-		spare = find(pages.used, false, first, done);
-		stop = find(pages.used, true, spare, done);
-		stop = find(pages.committed, false, spare, stop);
+	while ((first = bitmap_find(pages.committed, true, first, done)) < done) {
+		spare = bitmap_find(pages.used, false, first, done);
+		stop = bitmap_find(pages.used, true, spare, done);
+		stop = bitmap_find(pages.committed, false, spare, stop);
 		punch(spare, stop);
 		first = stop;
 	}
@@ -358,7 +309,7 @@ static bool note_front(size_t first, size_t end)
 			break;
 	memmove(&pages.front[1], &pages.front[0], i * sizeof(pages.front[0]));
 	pages.front[0] = end;
-	if (pages.kicked || find(pages.committed, false, end, ahead_of(end, ahead_pages() / 2)) ==
+	if (pages.kicked || bitmap_find(pages.committed, false, end, ahead_of(end, ahead_pages() / 2)) ==
 			    ahead_of(end, ahead_pages() / 2))
 		return false;
 	pages.kicked = true;
@@ -387,7 +338,7 @@ int pages_commit(void *p, size_t len)
 
 	pthread_mutex_lock(&pages_lock);
 	pages.callers++;
-	grew = find(pages.committed, false, first, end) < end;
+	grew = bitmap_find(pages.committed, false, first, end) < end;
 	if (grew) {
 		ret = fill(first, end, &done);
 		if (ret)
@@ -396,7 +347,7 @@ int pages_commit(void *p, size_t len)
 		count_growth(p, len, ret);
 	}
 	if (!ret) {
-		took = set(pages.used, true, first, end);
+		took = bitmap_set(pages.used, true, first, end);
 		pages.kept -= took < pages.kept ? took : pages.kept;
 		kick = pages.kick && note_front(first, end);
 	}
@@ -419,7 +370,7 @@ int pages_decommit(void *p, size_t len)
 			pthread_mutex_unlock(&pages_lock);
 			memset(p, 0, (kept - first) * pages.page);
 			pthread_mutex_lock(&pages_lock);
-			set(pages.used, false, first, kept);
+			bitmap_set(pages.used, false, first, kept);
 		}
 		punch(kept, end);
 		keep_some(kept, end);
@@ -433,7 +384,7 @@ uint64_t pages_promise_needs(void)
 	uint64_t need;
 
 	pthread_mutex_lock(&pages_lock);
-	need = count_holes(0, pages.mempool) * pages.page;
+	need = bitmap_count(pages.committed, false, 0, pages.mempool) * pages.page;
 	pthread_mutex_unlock(&pages_lock);
 	return need;
 }
@@ -475,8 +426,8 @@ static size_t next_piece(void)
 static bool step_ahead(size_t front, size_t count)
 {
 	size_t far = ahead_of(front, count);
-	size_t hole = find(pages.committed, false, front, far);
-	size_t stop = find(pages.committed, true, hole, far);
+	size_t hole = bitmap_find(pages.committed, false, front, far);
+	size_t stop = bitmap_find(pages.committed, true, hole, far);
 
 	if (stop - hole > pages.step)
 		stop = hole + pages.step;
@@ -517,14 +468,14 @@ static bool find_spare(size_t *page, size_t *end)
 	size_t spare = *page;
 
 	while (spare < pages.top) {
-		spare = find(pages.committed, true, spare, pages.top);
-		spare = find(pages.used, false, spare, pages.top);
+		spare = bitmap_find(pages.committed, true, spare, pages.top);
+		spare = bitmap_find(pages.used, false, spare, pages.top);
 		if (spare >= front && spare < kept) {
 			spare = kept;
-		} else if (spare < pages.top && get(pages.committed, spare)) {
+		} else if (spare < pages.top && bitmap_get(pages.committed, spare)) {
 			*page = spare;
-			*end = find(pages.used, true, spare, pages.top);
-			*end = find(pages.committed, false, spare, *end);
+			*end = bitmap_find(pages.used, true, spare, pages.top);
+			*end = bitmap_find(pages.committed, false, spare, *end);
 			if (spare < front && *end > front)
 				*end = front;
 			if (*end - spare > pages.step)
@@ -541,14 +492,14 @@ static size_t behind_spare(size_t page, size_t count)
 	while (page < pages.top && count) {
 		size_t spare, stop;
 
-		spare = find(pages.committed, true, page, pages.top);
-		spare = find(pages.used, false, spare, pages.top);
-		if (spare < pages.top && !get(pages.committed, spare)) {
+		spare = bitmap_find(pages.committed, true, page, pages.top);
+		spare = bitmap_find(pages.used, false, spare, pages.top);
+		if (spare < pages.top && !bitmap_get(pages.committed, spare)) {
 			page = spare;
 			continue;
 		}
-		stop = find(pages.used, true, spare, pages.top);
-		stop = find(pages.committed, false, spare, stop);
+		stop = bitmap_find(pages.used, true, spare, pages.top);
+		stop = bitmap_find(pages.committed, false, spare, stop);
 		page = stop - spare > count ? spare + count : stop;
 		count -= page - spare;
 	}
@@ -615,8 +566,8 @@ void pages_populate_no_more(void)
 
 static bool next_run(const uint64_t *map, size_t *from, size_t *to)
 {
-	size_t first = find(map, true, *from / pages.page, pages.top);
-	size_t end = find(map, false, first, pages.top);
+	size_t first = bitmap_find(map, true, *from / pages.page, pages.top);
+	size_t end = bitmap_find(map, false, first, pages.top);
 
 	*from = first * pages.page;
 	*to = end * pages.page;
@@ -654,12 +605,6 @@ int pages_each_run(int (*each)(size_t from, size_t to))
 	return ret;
 }
 
-/* Whole words: find() and set() look at no bit beyond. */
-static size_t map_bytes(void)
-{
-	return (pages.end + 63) / 64 * sizeof(uint64_t);
-}
-
 int pages_create(const struct pages_setup *setup)
 {
 	void *maps;
@@ -674,19 +619,19 @@ int pages_create(const struct pages_setup *setup)
 	pages.prefault = setup->prefault;
 	pages.unit = setup->huge ? to_pages(HUGE) : 1;
 	pages.step = to_pages(setup->huge ? HUGE : STEP);
-	maps = mmap(NULL, 2 * map_bytes(), PROT_READ | PROT_WRITE,
+	maps = mmap(NULL, 2 * bitmap_bytes(pages.end), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (maps == MAP_FAILED)
 		return -ENOMEM;
 	pages.committed = maps;
-	pages.used = pages.committed + map_bytes() / sizeof(uint64_t);
+	pages.used = pages.committed + bitmap_bytes(pages.end) / sizeof(uint64_t);
 	return 0;
 }
 
 void pages_destroy(void)
 {
 	if (pages.committed)
-		munmap(pages.committed, 2 * map_bytes());
+		munmap(pages.committed, 2 * bitmap_bytes(pages.end));
 	memset(&pages, 0, sizeof(pages));
 }
 
@@ -705,29 +650,6 @@ void pages_fork_child(void)
 	pi_mutex_init(&pages_lock);
 }
 
-static size_t count_runs(void)
-{
-	size_t runs = 0, from = 0, to;
-
-	for (; pages_next_run(&from, &to); from = to)
-		runs++;
-	return runs;
-}
-
-/* Holes of up to @gap pages between two runs count as committed. */
-static void close_gaps(size_t gap)
-{
-	size_t hole = find(pages.committed, true, 0, pages.top), end;
-
-	while (hole < pages.top) {
-		hole = find(pages.committed, false, hole, pages.top);
-		end = find(pages.committed, true, hole, pages.top);
-		if (end < pages.top && end - hole <= gap)
-			set(pages.committed, true, hole, end);
-		hole = end;
-	}
-}
-
 void pages_keep_used(void)
 {
 	pages.promised = 0;
@@ -735,8 +657,10 @@ void pages_keep_used(void)
 	pages.populate = false;
 	pages.kick = NULL;
 	memset(pages.front, 0, sizeof(pages.front));
-	memcpy(pages.committed, pages.used, (pages.top + 63) / 64 * sizeof(uint64_t));
-	for (size_t gap = GAP; gap == GAP || count_runs() > RUNS_MAX; gap *= 2)
-		close_gaps(gap);
-	pages.count = pages.top - count_holes(0, pages.top);
+	memcpy(pages.committed, pages.used, bitmap_bytes(pages.top));
+	/* Holes between what is used count as committed, too. */
+	for (size_t gap = GAP; gap == GAP || bitmap_runs(pages.committed, pages.top) > RUNS_MAX;
+	     gap *= 2)
+		bitmap_close_gaps(pages.committed, gap, pages.top);
+	pages.count = pages.top - bitmap_count(pages.committed, false, 0, pages.top);
 }

@@ -2,11 +2,13 @@
 #
 # heap.mk - unit tests of the environment and of the area
 
-TESTS += test_cgroup test_config test_heap
+TESTS += test_bitmap test_cgroup test_config test_heap
 
+SRC_test_bitmap := test_bitmap.c ../../lib/bitmap.c
+INC_test_bitmap := -I../../lib
 SRC_test_cgroup := test_cgroup.c ../../lib/cgroup.c
 INC_test_cgroup := -I../../lib
 SRC_test_config := test_config.c ../../lib/config.c
 INC_test_config := -I../../lib
-SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c block.c cgroup.c config.c copy.c pages.c probes.c shmfile.c maps.c window.c)
+SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c bitmap.c block.c cgroup.c config.c copy.c pages.c probes.c shmfile.c maps.c window.c)
 INC_test_heap := -I../../lib
