@@ -27,6 +27,7 @@
 
 char LICENSE[] SEC("license") = "GPL v2";
 
+#define EINTR		4
 #define EAGAIN		11
 #define SIGBUS		7
 #define SIGSEGV		11
@@ -247,6 +248,20 @@ static __always_inline int is_moved(const struct started *call, __s64 result)
 	       (__u64)result != call->address;
 }
 
+/* Not done, but nothing is wrong; in fallocate: a process that ends, or tries again. */
+static __always_inline int is_again(__u32 call, __s64 result)
+{
+	switch (call) {
+	case AGNOCAST_CALL_MQ_SEND:
+	case AGNOCAST_CALL_MQ_RECEIVE:
+		return result == -EAGAIN;
+	case AGNOCAST_CALL_FALLOCATE:
+		return result == -EINTR;
+	default:
+		return 0;
+	}
+}
+
 /* All exits are alike: what @thread started tells what it was. */
 static __always_inline int finish(const struct syscall_exit *ctx, const struct found *found)
 {
@@ -261,8 +276,7 @@ static __always_inline int finish(const struct syscall_exit *ctx, const struct f
 	if (pid && (!call->user_name ||
 		    read_user_name(call->name, call->user_name, call->call) > 0)) {
 		failed = ctx->ret < 0 && ctx->ret >= -ERRNO_MAX;
-		again = ctx->ret == -EAGAIN && (call->call == AGNOCAST_CALL_MQ_SEND ||
-						call->call == AGNOCAST_CALL_MQ_RECEIVE);
+		again = is_again(call->call, ctx->ret);
 		if (failed)
 			call->odd = 0;
 		else if (is_moved(call, ctx->ret))

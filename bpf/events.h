@@ -50,7 +50,8 @@ struct agnocast_call_key {
 struct agnocast_call_stat {
 	__u64	calls;
 	__u64	errors;			/* without .again */
-	__u64	again;			/* EAGAIN of mq_send: a wake-up is already pending; of mq_receive: none */
+	__u64	again;			/* EAGAIN of mq_send: a wake-up is already pending; of mq_receive:
+				   none; EINTR of fallocate: it is tried again */
 	__u64	sum_ns;			/* time inside the call */
 	__u64	max_ns;
 	char	comm[AGNOCAST_COMM_LEN]; /* when first seen */
@@ -108,6 +109,7 @@ struct agnocast_failure {
 	__u64	vma_start;
 	__u64	vma_end;		/* 0: none found, or this kernel can't tell */
 	__u64	vma_flags;		/* VM_READ 1, VM_WRITE 2, VM_EXEC 4, VM_SHARED 8 */
+	__u64	vma_file_size;		/* bytes of the file mapped there; 0: none, or not known */
 	char	vma_name[AGNOCAST_NAME_LEN]; /* last component; "" without a file */
 };
 

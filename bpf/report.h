@@ -127,6 +127,8 @@ static __always_inline void capture_file(struct agnocast_failure *failure, int f
 static __always_inline void capture(struct agnocast_failure *failure, const struct started *call,
 				    const struct found *found)
 {
+	struct file *file = found->file;
+
 	failure->process_known = 1;
 	capture_process(failure);
 	failure->access = access_of(call);
@@ -135,8 +137,9 @@ static __always_inline void capture(struct agnocast_failure *failure, const stru
 	failure->vma_end = found->end;
 	failure->vma_flags = found->flags;
 	__builtin_memset(failure->vma_name, 0, sizeof(failure->vma_name));
-	if (found->file)
-		read_name(failure->vma_name, found->file);
+	failure->vma_file_size = file ? BPF_CORE_READ(file, f_inode, i_size) : 0;
+	if (file)
+		read_name(failure->vma_name, file);
 }
 
 static __always_inline void capture_nothing(struct agnocast_failure *failure,

@@ -43,11 +43,19 @@ int cause_errno(const struct agnocast_event *event)
 
 bool cause_is_fault(const struct agnocast_event *event)
 {
-	bool queue = event->call == AGNOCAST_CALL_MQ_SEND ||
-		     event->call == AGNOCAST_CALL_MQ_RECEIVE;
+	int error = cause_errno(event);
 
-	return event->call == AGNOCAST_CALL_SIGNAL || event->odd ||
-	       (cause_errno(event) && !(queue && cause_errno(event) == EAGAIN));
+	if (event->odd || event->call == AGNOCAST_CALL_SIGNAL)
+		return true;
+	switch (event->call) {
+	case AGNOCAST_CALL_MQ_SEND:
+	case AGNOCAST_CALL_MQ_RECEIVE:
+		return error && error != EAGAIN;
+	case AGNOCAST_CALL_FALLOCATE:
+		return error && error != EINTR;	/* it ends, or tries again */
+	default:
+		return error;
+	}
 }
 
 void cause_error(char *out, size_t len, const struct agnocast_event *event)

@@ -73,13 +73,31 @@ static void set_owner(struct place *place, const struct process_row *owner)
 	place->is.owner_comm = format_clean(place->comm, sizeof(place->comm), owner->comm);
 }
 
-static void find_fault(struct place *place, const struct model *model,
-		       const struct agnocast_event *event)
+static uint32_t pid_in(const char *name)
 {
-	const struct process_row *owner = owner_of(model, event->address);
-	const struct process_row *process = process_of(model, event->pid);
+	const char *at = strncmp(name, "agnocast@", 9) ? NULL : name + 9;
+
+	return at ? (uint32_t)strtoul(at, NULL, 10) : 0;
+}
+
+/* Of the owner's file: at the fault, if the kernel could look then; else now, if it is there. */
+static uint64_t file_size(const struct agnocast_failure *failure, uint32_t owner)
+{
 	char path[64];
 	struct stat st;
+
+	if (pid_in(failure->vma_name) == owner)
+		return failure->vma_file_size;
+	snprintf(path, sizeof(path), "/dev/shm/agnocast@%u", owner);
+	return stat(path, &st) ? 0 : (uint64_t)st.st_size;
+}
+
+static void find_fault(struct place *place, const struct model *model,
+		       const struct agnocast_failure *failure)
+{
+	const struct agnocast_event *event = &failure->event;
+	const struct process_row *owner = owner_of(model, event->address);
+	const struct process_row *process = process_of(model, event->pid);
 
 	if (!owner)
 		return;
@@ -88,18 +106,9 @@ static void find_fault(struct place *place, const struct model *model,
 	place->is.offset = event->address - owner->base;
 	place->is.in_heap = place->is.offset >= AGNOCAST_CONTROL_SIZE;
 	place->is.mapped = process && maps(model, process->session, owner->session);
-	snprintf(path, sizeof(path), "/dev/shm/agnocast@%u", owner->pid);
-	if (!stat(path, &st))
-		place->is.file_size = (uint64_t)st.st_size;
+	place->is.file_size = file_size(failure, owner->pid);
 	if (place->is.in_heap)
 		find_topic(place, model, owner, event->address);
-}
-
-static uint32_t pid_in(const char *name)
-{
-	const char *at = strncmp(name, "agnocast@", 9) ? NULL : name + 9;
-
-	return at ? (uint32_t)strtoul(at, NULL, 10) : 0;
 }
 
 /* "agnocast@PID" could not be opened: does PID live? */
@@ -144,7 +153,7 @@ void place_find(struct place *place, const struct model *model,
 	if (place->is.known && event->call == AGNOCAST_CALL_SHM_OPEN)
 		find_named(place, model, event);
 	if (place->is.known && event->call == AGNOCAST_CALL_SIGNAL)
-		find_fault(place, model, event);
+		find_fault(place, model, failure);
 	if (event->call == AGNOCAST_CALL_SIGNAL && !place->is.owner_pid)
 		find_mapped(place, failure);
 }

@@ -180,6 +180,8 @@ void trace_line_result(char *text, size_t len, const struct agnocast_event *even
 		snprintf(text, len, "coalesced");
 	} else if (error == EAGAIN && event->call == AGNOCAST_CALL_MQ_RECEIVE) {
 		snprintf(text, len, "empty");
+	} else if (error == EINTR && event->call == AGNOCAST_CALL_FALLOCATE) {
+		snprintf(text, len, "interrupted");
 	} else if (error) {
 		char name[32];
 
