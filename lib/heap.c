@@ -159,10 +159,24 @@ static bool is_thread_data(size_t count, size_t size, uintptr_t caller)
 	       caller - (uintptr_t)pthread_setspecific < TSD_CODE;
 }
 
+/*
+ * libc's heap starts at its first call, which it takes for granted to come
+ * before there are other threads. Here it is a thread's: two at once would both
+ * attach to the one arena that is counted for one of them. Once, also over a
+ * fork in the middle of it.
+ */
+static void start_libc_heap(void)
+{
+	libc_free(libc_malloc(1));
+}
+
 static void *thread_data(size_t count, size_t size)
 {
-	void *got = libc_calloc(count, size);
+	static pthread_once_t started = PTHREAD_ONCE_INIT;
+	void *got;
 
+	pthread_once(&started, start_libc_heap);
+	got = libc_calloc(count, size);
 	if (heap_checked)
 		heap_check_lend(got);
 	return got;

@@ -495,6 +495,7 @@ static void what_a_member_cannot_do(void)
 		{ "ADD, topic", do_add_topic, undo_add_topic, true },
 		{ "ADD, page", do_add_page, undo_add_page, true },
 		{ "LIST", do_list, undo_nothing, true },
+		{ "BELL", do_bell, undo_nothing, true },
 	};
 	static const struct step waking[] = { { "WAKE", do_wake, undo_nothing, true } };
 	struct crowd *crowd;
@@ -514,7 +515,6 @@ static void what_a_member_cannot_do(void)
 static void what_a_member_can_do_without_memory(void)
 {
 	static const struct step removing[] = {
-		{ "BELL", do_bell, undo_nothing, false },
 		{ "REMOVE", do_remove, undo_remove, false },
 		{ "UNMAPPED", do_unmap, undo_unmap, false },
 		{ "VERSION", do_version, undo_nothing, false },
