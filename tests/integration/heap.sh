@@ -398,7 +398,7 @@ memory_limit()
 	fi
 	echo 48M >"$dir/$limit"
 	MEMPOOL_SIZE=64M says memory_limit_refuses_to_participate \
-		"MEMPOOL_SIZE is 67174400 bytes, of which 6[0-9]* .* $dir/$limit leaves only [1-4][0-9]{7}: " \
+		"MEMPOOL_SIZE is 67174400 bytes, of which 6[0-9]* .*${dir#/sys/fs/cgroup}/$limit leaves only [1-4][0-9]{7}: " \
 		bash -c 'echo $$ >"$1/cgroup.procs" && exec "$0" publish </dev/null' \
 		"$programs/heap_mlock" "$dir"
 	MEMPOOL_SIZE=8M says memory_limit_that_suffices '^ready$' \
