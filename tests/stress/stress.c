@@ -23,6 +23,7 @@
 #define WORKERS 6
 #define STALL_NS UINT64_C(10000000000)
 #define END_NS UINT64_C(60000000000)
+#define LEFT_NS UINT64_C(10000000000)
 
 struct worker {
 	pid_t	pid;
@@ -34,6 +35,8 @@ static const char *program;
 static int shared_fd, passed, failed;
 static uint64_t seed;
 static unsigned long started, killed, stalls;
+static uint64_t began;
+static pid_t *past;		/* every worker there was: @started of them */
 
 static void result(const char *name, bool good, const char *format, ...)
 {
@@ -50,6 +53,16 @@ static void result(const char *name, bool good, const char *format, ...)
 	*(good ? &passed : &failed) += 1;
 }
 
+static void remember(pid_t pid)
+{
+	past = realloc(past, (started + 1) * sizeof(*past));
+	if (!past) {
+		perror("stress: realloc");
+		exit(70);
+	}
+	past[started++] = pid;
+}
+
 static void start_worker(struct worker *to)
 {
 	char fd[16], number[24];
@@ -57,7 +70,7 @@ static void start_worker(struct worker *to)
 	to->killed = false;
 	to->pid = fork();
 	if (to->pid)  {
-		started++;
+		remember(to->pid);
 		return;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -120,6 +133,19 @@ static void look_for_stalls(void)
 	}
 }
 
+/* What there was so far, in the form that run.sh adds up. */
+static void tell(const char *when)
+{
+	printf("# %s %lu s: %lu published, %lu refused, %lu taken, %lu reclaimed, %lu publishers, "
+	       "%lu subscriptions, %lu processes, %lu killed, %d errors\n",
+	       when, (unsigned long)((now_ns() - began) / 1000000000u),
+	       (unsigned long)shared->published, (unsigned long)shared->refused,
+	       (unsigned long)shared->taken, (unsigned long)shared->destroyed,
+	       (unsigned long)shared->publishers, (unsigned long)shared->subscriptions,
+	       started, killed, shared->failures);
+	fflush(stdout);
+}
+
 static void run_for(uint64_t seconds)
 {
 	uint64_t until = now_ns() + seconds * 1000000000u, said = now_ns();
@@ -131,8 +157,7 @@ static void run_for(uint64_t seconds)
 		look_for_stalls();
 		if (now_ns() - said > UINT64_C(60000000000)) {
 			said = now_ns();
-			printf("# %lu taken, %lu killed\n", (unsigned long)shared->taken, killed);
-			fflush(stdout);
+			tell("after");
 		}
 	}
 }
@@ -161,6 +186,29 @@ static void end_all(void)
 			kill(worker[i].pid, SIGKILL);
 }
 
+/* Of those who were killed, too: by the registry, or by the one that came after it. */
+static unsigned long files_left(void)
+{
+	unsigned long left = 0;
+	char path[48];
+
+	for (unsigned long i = 0; i < started; i++) {
+		snprintf(path, sizeof(path), "/dev/shm/agnocast@%d", past[i]);
+		left += !access(path, F_OK);
+	}
+	return left;
+}
+
+static void look_for_files(void)
+{
+	uint64_t deadline = now_ns() + LEFT_NS;
+
+	while (files_left() && now_ns() < deadline)
+		usleep(20000);
+	result("nothing_is_left_in_shared_memory", !files_left(), "%lu files of processes that "
+	       "are gone", files_left());
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long lost;
@@ -170,7 +218,8 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	program = argv[1];
-	seed = now_ns() | 1;
+	began = now_ns();
+	seed = began | 1;
 	shared_fd = memfd_create("stress", 0);
 	if (shared_fd < 0 || ftruncate(shared_fd, sizeof(*shared)))
 		return 70;
@@ -180,12 +229,7 @@ int main(int argc, char **argv)
 	run_for(strtoull(argv[2], NULL, 10));
 	end_all();
 	lost = shared->taken - shared->verified;
-	printf("# %lu published, %lu refused, %lu taken, %lu destroyed; %lu publishers and %lu "
-	       "subscriptions in %lu processes, %lu of them killed\n",
-	       (unsigned long)shared->published, (unsigned long)shared->refused,
-	       (unsigned long)shared->taken, (unsigned long)shared->destroyed,
-	       (unsigned long)shared->publishers, (unsigned long)shared->subscriptions,
-	       started, killed);
+	tell("in all");
 	result("every_message_is_what_it_must_be", !shared->failures, "%d failures; the first: %s",
 	       shared->failures, shared->first_failure);
 	result("messages_never_stop", !stalls, "%lu times for %lu s", stalls,
@@ -196,6 +240,7 @@ int main(int argc, char **argv)
 	       (unsigned long)shared->verified);
 	result("messages_were_exchanged", shared->taken > 100, "%lu taken",
 	       (unsigned long)shared->taken);
+	look_for_files();
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed ? 1 : 0;
 }
