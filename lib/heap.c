@@ -203,10 +203,18 @@ EXPORT void *calloc(size_t count, size_t size)
 	return got ? got : no_memory();
 }
 
+static __attribute__((noinline)) void free_uncached(void *p)
+{
+	heap_os_uncached--;
+	aj_dallocx(p, AJ_NO_CACHE);
+}
+
 static inline void area_free(void *p)
 {
 	if (__builtin_expect(heap_checked, 0))
 		heap_check_free(p);
+	else if (__builtin_expect(heap_os_uncached, 0))
+		free_uncached(p);
 	else
 		aj_free(p);
 }

@@ -34,6 +34,9 @@
 #define METADATA_TOUCHED ((size_t)96 << 10)
 #define THREAD_NAME	"agnocast-heap"
 #define THREAD_STACK	((size_t)256 << 10)
+#define SLAB_MAX	((size_t)64 << 10)	/* of small blocks of one size */
+#define UNCACHED_PER_MIB 6000u	/* frees, for each MiB of slabs */
+#define UNCACHED_MAX	30000u	/* 3 ms or so */
 #define DECAY_MS	2000	/* free for so long: back to the system */
 
 /*
@@ -54,6 +57,8 @@ static __thread struct {
 	size_t		len;
 } zeroed;
 
+__thread unsigned int heap_os_uncached;
+
 static struct {
 	void	(*prepare)(void);
 	void	(*parent)(void);
@@ -71,12 +76,23 @@ static void *real_mmap(void *addr, size_t len, int prot, int flags)
 	return (void *)syscall(SYS_mmap, addr, len, prot, flags, -1, 0L);
 }
 
+/* Of slabs: what large blocks take says nothing of the small ones. */
+static void count_growth(size_t len)
+{
+	size_t frees = heap_os_uncached + len * UNCACHED_PER_MIB / ((size_t)1 << 20);
+
+	if (len <= SLAB_MAX)
+		heap_os_uncached = frees < UNCACHED_MAX ? (unsigned int)frees : UNCACHED_MAX;
+}
+
 /* Commit or decommit what area_heap_grow() gave before. */
 static void *remap(void *addr, size_t len, int prot)
 {
 	int ret = prot == PROT_NONE ? pages_decommit(addr, len)
 				    : pages_commit(addr, len);
 
+	if (prot != PROT_NONE)
+		count_growth(len);
 	if (zeroed.wanted && prot != PROT_NONE) {
 		zeroed.addr = addr;
 		zeroed.len = ret ? 0 : len;

@@ -15,11 +15,13 @@
 #include <sys/types.h>
 
 #define AJ_ALL_ARENAS	"4096"	/* MALLCTL_ARENAS_ALL */
+#define AJ_NO_CACHE	0x100	/* MALLOCX_TCACHE_NONE */
 
 void *aj_malloc(size_t size);
 void *aj_calloc(size_t count, size_t size);
 void *aj_realloc(void *p, size_t size);
 void aj_free(void *p);
+void aj_dallocx(void *p, int flags);
 int aj_posix_memalign(void **out, size_t alignment, size_t size);
 size_t aj_malloc_usable_size(void *p);
 void *aj_mallocx(size_t size, int flags);
@@ -28,6 +30,13 @@ int aj_mallctl(const char *name, void *old, size_t *old_len, void *new, size_t n
 
 /* Read by jemalloc when it starts. */
 extern const char *aj_malloc_conf;
+
+/*
+ * So many of this thread's next frees should go past its cache, as its part of
+ * the heap grew: what the cache hands out again is anywhere, so slabs of sizes
+ * that are no longer in demand would never get empty.
+ */
+extern __thread unsigned int heap_os_uncached;
 
 /*
  * Around a call that wants zeroed memory: what that commits is zero, and need

@@ -274,6 +274,8 @@ limits()
 	MEMPOOL_SIZE=2M AGNOCAST_MEMPOOL_MAX=24M limited few_addresses 'ulimit -v 18000000'
 	MEMPOOL_SIZE=32M program heap_return back
 	program heap_return bystander
+	program heap_space
+	MEMPOOL_SIZE=1M program heap_space participant
 	MEMPOOL_SIZE=1M program heap_message
 }
 
