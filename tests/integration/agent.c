@@ -42,7 +42,8 @@ static struct agnocast_publisher *pubs[HANDLES];
 static struct agnocast_subscription *subs[HANDLES];
 static struct agnocast_message held[HELD];
 static unsigned int held_count;
-static unsigned long destroyed, destroyed_sum;
+/* By this thread and the library's, at once. */
+static _Atomic unsigned long destroyed, destroyed_sum;
 
 static void answer(const char *format, ...)
 {
@@ -274,6 +275,24 @@ static void do_nofile(const char *args)
 	answer("%d", ret ? ret : setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+/* obstruct PID: something of ours lies where that process's area begins. */
+static void do_obstruct(const char *args)
+{
+	char path[64], line[512];
+	unsigned long base = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", atoi(args));
+	maps = fopen(path, "r");
+	while (maps && !base && fgets(line, sizeof(line), maps))
+		if (strstr(line, "/agnocast@"))
+			base = strtoul(line, NULL, 16);
+	if (maps)
+		fclose(maps);
+	answer("%d", !base || mmap((void *)base, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+				   MAP_FIXED_NOREPLACE, -1, 0) != (void *)base ? -errno : 0);
+}
+
 static void do_pub_stats(const char *args)
 {
 	unsigned int i = (unsigned int)atoi(args);
@@ -385,6 +404,8 @@ static void run(char *line)
 		do_poll(args);
 	else if (!strcmp(line, "nofile"))
 		do_nofile(args);
+	else if (!strcmp(line, "obstruct"))
+		do_obstruct(args);
 	else if (!strcmp(line, "pub_stats"))
 		do_pub_stats(args);
 	else if (!strcmp(line, "destroyed"))
