@@ -239,14 +239,22 @@ static void map_link(struct agnocast_publisher *pub, const struct link *wanted)
 		peer_put(peer);
 }
 
-/* Copies those that are to be mapped; the lock is held. */
+/*
+ * Copies those that are to be mapped; the lock is held. From where the last call
+ * ended: those that can never be mapped must not keep the others from their turn.
+ */
 static uint32_t unmapped_links(struct agnocast_publisher *pub, struct link *to, uint32_t room)
 {
-	uint32_t n = 0;
+	uint32_t at = pub->map_next, n = 0;
 
-	for (uint32_t i = 0; i < pub->links_count && n < room; i++)
-		if (!pub->links[i].sub)
-			to[n++] = pub->links[i];
+	for (uint32_t i = 0; i < pub->links_count && n < room; i++, at++) {
+		/* The list may have become shorter meanwhile. */
+		if (at >= pub->links_count)
+			at = 0;
+		if (!pub->links[at].sub)
+			to[n++] = pub->links[at];
+	}
+	pub->map_next = at;
 	return n;
 }
 

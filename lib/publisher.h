@@ -70,6 +70,7 @@ struct agnocast_publisher {
 	struct link *links;		/* as of roster_seen */
 	uint32_t links_count;
 	uint32_t unmapped;		/* of these */
+	uint32_t map_next;		/* the link where links_map() goes on */
 	struct agnocast_sleeper *sleepers;	/* scratch: whom to ring, */
 	struct peer **asleep;			/* and whose bell that is */
 	uint32_t asleep_room;		/* of both */
@@ -100,7 +101,10 @@ bool links_refresh(struct agnocast_publisher *pub);
 uint32_t links_unreached(const struct agnocast_publisher *pub);
 /* Is there something to follow? */
 bool links_moved(const struct agnocast_publisher *pub);
-/* Maps those that are not mapped. The participant lock is held. */
+/*
+ * Tries to map those that are not mapped: some in each call, all of them in
+ * turn. The participant lock is held.
+ */
 void links_map(struct agnocast_publisher *pub);
 /*
  * Wakes whoever waits for what was published. @all: look at nobody, wake them

@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "harness.h"
 
@@ -20,6 +22,8 @@
 #define POLLABLE 4u	/* AGNOCAST_POLLABLE */
 #define NO_MORE 3u	/* no descriptor can be made */
 #define PLENTY 1024u
+#define FEW_ADDRESSES (UINT64_C(40) << 30)	/* more than an area, less than the window */
+#define IN_THE_WAY 40u	/* more than are tried in one round */
 
 static const char *text(const char *format, ...)
 {
@@ -284,6 +288,66 @@ static void who_cannot_map_a_publisher_hears_too(void)
 	EXPECT(ask(sub, "take 0 5000 0"), "2001 2001");
 }
 
+/* Its addresses are limited: it has not reserved the window, so that others may lie there. */
+static struct agent *start_with_few_addresses(void)
+{
+	struct rlimit before, few = { .rlim_cur = FEW_ADDRESSES };
+	struct agent *agent;
+
+	getrlimit(RLIMIT_AS, &before);
+	few.rlim_max = before.rlim_max;
+	if (setrlimit(RLIMIT_AS, &few))
+		return NULL;
+	agent = agent_start();
+	setrlimit(RLIMIT_AS, &before);
+	return agent;
+}
+
+struct reach {
+	struct agent *pub;
+	unsigned int subscriptions, unmapped;
+};
+
+static bool is_reached(void *arg)
+{
+	const struct reach *reach = arg;
+	unsigned int subscriptions, unmapped;
+
+	return sscanf(ask(reach->pub, "pub_stats 0"), "0 %*u %*u %u %u", &subscriptions,
+		      &unmapped) == 2 &&
+	       subscriptions == reach->subscriptions && unmapped == reach->unmapped;
+}
+
+/* Subscriptions that can never be mapped, more than one round tries, and one that can. */
+static void those_in_the_way_do_not_keep_others_waiting(void)
+{
+	struct agent *pub = start_with_few_addresses(), *blind = agent_start();
+	struct agent *sub = agent_start();
+	struct reach reach = { pub, IN_THE_WAY + 1, IN_THE_WAY };
+
+	CHECK(pub);
+	EXPECT(ask(blind, "hold_check"), "0 of 0");	/* it is there */
+	EXPECT(ask(pub, "obstruct %d", blind->pid), "0");
+	EXPECT(ask(pub, "pub 0 /a 10 0"), "0");
+	for (unsigned int i = 0; i < IN_THE_WAY; i++)
+		EXPECT(ask(blind, "sub %u /a 10 0", i), "0");
+	for (unsigned int i = 0; i < IN_THE_WAY; i++)
+		EXPECT(ask(blind, "take %u 10000 0", i), refused());
+	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
+	CHECK(wait_until(is_reached, &reach));
+	/* Its claims are seen, and those of nobody else are waited for. */
+	EXPECT(ask(pub, "publish 0 1 1"), "0");
+	EXPECT(ask(sub, "take 0 5000 0"), "1 1");
+	EXPECT(ask(pub, "publish 0 2 2000"), "0");
+	EVENTUALLY(pub, "destroyed", text("1990 %lu", 1991ul * 1992 / 2 - 1));
+	EXPECT(ask(sub, "hold_check"), "1 of 1");
+	EXPECT(ask(sub, "release"), "0 -22");
+	EXPECT(ask(sub, "drain 0"), "10 1992 2001 1");
+	EVENTUALLY(pub, "destroyed", text("1991 %lu", 1991ul * 1992 / 2));
+	for (unsigned int i = 0; i < IN_THE_WAY; i++)
+		EXPECT(ask(blind, "take %u 0 0", i), "-11");
+}
+
 static const struct test tests[] = {
 	{ "its_user_hears_once_and_the_publisher_goes_on",
 	  its_user_hears_once_and_the_publisher_goes_on },
@@ -298,6 +362,8 @@ static const struct test tests[] = {
 	{ "its_death_is_enough", its_death_is_enough },
 	{ "a_withdrawn_one_destroys_all", a_withdrawn_one_destroys_all },
 	{ "who_cannot_map_a_publisher_hears_too", who_cannot_map_a_publisher_hears_too },
+	{ "those_in_the_way_do_not_keep_others_waiting",
+	  those_in_the_way_do_not_keep_others_waiting },
 };
 
 int main(int argc, char **argv)
