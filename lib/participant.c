@@ -161,7 +161,7 @@ static bool housekeeping(void)
 		}
 	}
 	peers_ring();
-	peers_collect();
+	peers_round_ends();
 	if (rosters_awaited() || peers_unannounced)
 		peers_unannounced = peers_announce_again();
 	pthread_mutex_unlock(&self.lock);

@@ -30,6 +30,7 @@
 static pthread_mutex_t peers_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct peer *peers;		/* peers_lock */
 static struct peer own_peer;
+static uint32_t rounds;		/* peers_lock; of the library's thread */
 
 static int report(uint64_t owner, uint32_t state, uint32_t parts, int error,
 		  struct agnocast_map_report *out)
@@ -183,6 +184,7 @@ static void refuse(struct peer *peer, uint32_t parts, int err)
 	bool news = !peer->refused;
 
 	peer->refused = 0;
+	peer->asked_round = rounds;
 	if (report(peer->session, AGNOCAST_REFUSED, parts, -err, &answer))
 		return;
 	peer->refused = parts;
@@ -275,7 +277,8 @@ static int peer_try(struct peer *peer, uint32_t parts)
 
 	peer->asked_ns = now;
 	if (peer->error && now < peer->retry_ns) {
-		if (peer->refused && !peer_has_acknowledged(peer))
+		if (peer->refused && !peer_has_acknowledged(peer) &&
+		    peer->asked_round != rounds)
 			refuse(peer, peer->refused, peer->error);
 		return peer->error;
 	}
@@ -370,9 +373,10 @@ void peer_put(struct peer *peer)
 	pthread_mutex_unlock(&peers_lock);
 }
 
-void peers_collect(void)
+void peers_round_ends(void)
 {
 	pthread_mutex_lock(&peers_lock);
+	rounds++;
 	collect_locked();
 	pthread_mutex_unlock(&peers_lock);
 }

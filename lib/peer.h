@@ -26,6 +26,7 @@ struct peer {
 	bool		unannounced;	/* a new registry has not heard of it */
 	int		error;		/* why the last attempt failed; 0 */
 	uint32_t	refused;	/* parts, if the registry has heard of that; 0 */
+	uint32_t	asked_round;	/* when the registry was last asked who knows of it */
 	_Atomic bool	acknowledged;	/* blind to it, and it holds nothing of ours */
 	uint64_t	retry_ns;	/* not before, after an error */
 	uint64_t	asked_ns;	/* when it was last wanted */
@@ -56,8 +57,12 @@ static inline bool peer_has_acknowledged(const struct peer *peer)
 }
 /* Never unmaps: may be called on the message path. */
 void peer_put(struct peer *peer);
-/* Unmaps what nobody refers to any more, and tells the registry. */
-void peers_collect(void);
+/*
+ * The library's thread has looked at everything. Unmaps what nobody refers to any
+ * more, and tells the registry; in the next round it asks again who knows that he
+ * is not seen, once for each peer, however many want it.
+ */
+void peers_round_ends(void);
 
 /*
  * Rings a bell of its process (agnocastd; the module has a call for that). The
