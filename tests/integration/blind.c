@@ -36,6 +36,14 @@ static const char *text(const char *format, ...)
 	return buf;
 }
 
+/* What "destroyed" answers if these values are gone, once each. */
+static const char *sum_of(unsigned long first, unsigned long last)
+{
+	unsigned long count = last - first + 1;
+
+	return text("%lu %lu", count, (first + last) * count / 2);
+}
+
 /* What take answers when it tells of a publisher that is not read. */
 static const char *refused(void)
 {
@@ -66,10 +74,13 @@ static void its_user_hears_once_and_the_publisher_goes_on(void)
 	EXPECT(ask(sub, "take 0 0 0"), "-11");
 	EXPECT(ask(sub, "barred 0"), "1");
 	EVENTUALLY(sub, "stats 0", "0 0 0 0 0 0");
-	for (unsigned int i = 0; i < 30; i++)
+	EXPECT(ask(pub, "publish 0 1 100"), "0");
+	/* It has heard. */
+	EVENTUALLY(pub, "destroyed", sum_of(1, 90));
+	for (unsigned int i = 1; i < 30; i++)
 		EXPECT(ask(pub, "publish 0 %u 100", 1 + i * 100), "0");
 	/* 1 to 2990 are gone, once each. */
-	EVENTUALLY(pub, "destroyed", text("2990 %lu", 2990ul * 2991 / 2));
+	EVENTUALLY(pub, "destroyed", sum_of(1, 2990));
 	EXPECT(ask(sub, "take 0 0 0"), "-11");
 }
 
@@ -144,7 +155,7 @@ static void what_is_held_stays(void)
 	EXPECT(ask(pub, "destroyed"), "0 0");
 	EXPECT(ask(sub, "hold_check"), "1 of 1");
 	EXPECT(ask(sub, "release"), "0 -22");
-	EVENTUALLY(pub, "destroyed", text("493 %lu", 493ul * 494 / 2));
+	EVENTUALLY(pub, "destroyed", sum_of(1, 493));
 }
 
 /* Has the publisher mapped its only subscription? */
@@ -212,6 +223,11 @@ static void each_subscription_hears(void)
 	/* The publisher's process is known to be blind: they hear at once. */
 	EXPECT(ask(sub, "take 1 0 0"), refused());
 	EXPECT(ask(sub, "take 2 0 0"), refused());
+	/* The publishers hear of the new ones when the library's thread has looked. */
+	EXPECT(ask(pub, "publish 1 1 100"), "0");
+	EVENTUALLY(pub, "destroyed", sum_of(1, 90));
+	EXPECT(ask(pub, "publish 0 91 100"), "0");
+	EVENTUALLY(pub, "destroyed", sum_of(1, 180));
 	EXPECT(ask(pub, "publish 1 1 2000"), "0");
 	EXPECT(ask(pub, "publish 0 1 2000"), "0");
 	for (unsigned int i = 0; i < 3; i++)
@@ -237,7 +253,7 @@ static void without_an_answer_messages_are_kept(void)
 	kill(sub->pid, SIGCONT);
 	EVENTUALLY(sub, "barred 0", "1");
 	EXPECT(ask(sub, "take 0 0 0"), refused());
-	EVENTUALLY(pub, "destroyed", text("%lu %lu", kept - 10, (kept - 10) * (kept - 9) / 2));
+	EVENTUALLY(pub, "destroyed", sum_of(1, kept - 10));
 	EXPECT(ask(pub, "publish 0 5000 2000"), "0");
 }
 
@@ -253,7 +269,7 @@ static void its_death_is_enough(void)
 	EXPECT(ask(pub, "publish 0 1 500"), "0");
 	EXPECT(ask(pub, "destroyed"), "0 0");
 	agent_kill(sub, SIGKILL);
-	EVENTUALLY(pub, "destroyed", text("490 %lu", 490ul * 491 / 2));
+	EVENTUALLY(pub, "destroyed", sum_of(1, 490));
 }
 
 static void a_withdrawn_one_destroys_all(void)
@@ -338,12 +354,14 @@ static void those_in_the_way_do_not_keep_others_waiting(void)
 	/* Its claims are seen, and those of nobody else are waited for. */
 	EXPECT(ask(pub, "publish 0 1 1"), "0");
 	EXPECT(ask(sub, "take 0 5000 0"), "1 1");
-	EXPECT(ask(pub, "publish 0 2 2000"), "0");
-	EVENTUALLY(pub, "destroyed", text("1990 %lu", 1991ul * 1992 / 2 - 1));
+	EXPECT(ask(pub, "publish 0 2 100"), "0");
+	EVENTUALLY(pub, "destroyed", sum_of(2, 91));
+	EXPECT(ask(pub, "publish 0 102 1900"), "0");
+	EVENTUALLY(pub, "destroyed", sum_of(2, 1991));
 	EXPECT(ask(sub, "hold_check"), "1 of 1");
 	EXPECT(ask(sub, "release"), "0 -22");
 	EXPECT(ask(sub, "drain 0"), "10 1992 2001 1");
-	EVENTUALLY(pub, "destroyed", text("1991 %lu", 1991ul * 1992 / 2));
+	EVENTUALLY(pub, "destroyed", sum_of(1, 1991));
 	for (unsigned int i = 0; i < IN_THE_WAY; i++)
 		EXPECT(ask(blind, "take %u 0 0", i), "-11");
 }
