@@ -9,35 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include "bell.h"
+#include "array.h"
 #include "clock.h"
 #include "options.h"
-#include "ownfd.h"
 #include "participant.h"
 #include "raw.h"
 #include "start.h"
 #include "wait.h"
+#include "watch.h"
 
 #define WORDS_MAX 64u		/* heads to sleep on; beyond, a bell is cheaper */
 #define POLL_NS 2000000u	/* no bell to be had, too many heads: look that often */
 #define LOOK_NS 1000000000u	/* that often a sleep in epoll_wait() sees to its descriptors */
 #define EVENTS_MAX (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP)
 
-/* What epoll says of entries that are not foreign descriptors. */
-#define MARK_BELL (UINT64_C(1) << 32)
-#define MARK_EVENT (UINT64_C(2) << 32)
-
 struct entry {
 	struct agnocast_subscription *sub;
-	void	*arg;
-};
-
-struct foreign {
-	int	fd;
-	uint32_t events;
 	void	*arg;
 };
 
@@ -47,8 +35,7 @@ struct agnocast_waitset {
 	struct entry *entries;		/* lock, and no sleepers */
 	uint32_t count, room;
 	uint32_t next;			/* lock; where the next look begins */
-	struct foreign *foreign;	/* lock, and no sleepers */
-	uint32_t foreign_count, foreign_room;
+	struct watch watch;		/* lock; its descriptors change while no one sleeps */
 	bool	foreign_first;		/* lock; in turn */
 	uint32_t sleepers;		/* lock; threads asleep with the lock not held */
 	uint32_t changers;		/* lock; threads that want them awake */
@@ -56,28 +43,23 @@ struct agnocast_waitset {
 	bool	slept;			/* lock; the last wait did: the next will */
 	_Atomic uint32_t word;		/* futex: moves when waits are to look again */
 	_Atomic bool woken;		/* agnocast_waitset_wake() */
-	int	epoll;			/* lock; a handle */
-	int	bell;			/* lock; the handle of what .epoll hears */
-	_Atomic int event;		/* a handle; what .word is for those in .epoll */
 };
 
 /* Sends all sleepers to have another look. Any thread, any context. */
 static void disturb(struct agnocast_waitset *ws)
 {
-	const uint64_t one = 1;
 	int event;
 
 	atomic_fetch_add_explicit(&ws->word, 1, memory_order_release);
 	/*
-	 * The word before the look at .event; sleep_on_bell() has stored that, and
-	 * looks at the word behind its fence.
+	 * The word before the look at the event; sleep_on_bell() has stored that, and
+	 * looks at the word behind its fence. Once they wake up, the wait-set may be
+	 * gone: not after that.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
-	event = atomic_load_explicit(&ws->event, memory_order_acquire);
+	event = watch_event(&ws->watch);
 	raw_call(SYS_futex, &ws->word, FUTEX_WAKE, INT32_MAX);
-	event = ownfd_number(event);
-	if (event >= 0)
-		raw_write(event, &one, sizeof(one));
+	watch_stir(event);
 }
 
 void waitset_news(struct agnocast_waitset *ws)
@@ -115,24 +97,9 @@ static void change_end(struct agnocast_waitset *ws)
 	pthread_mutex_unlock(&ws->lock);
 }
 
-static int have_room(void **array, uint32_t count, uint32_t *room, size_t size)
-{
-	uint32_t more = *room ? *room * 2 : 8;
-	void *bigger;
-
-	if (count < *room)
-		return 0;
-	bigger = realloc(*array, more * size);
-	if (!bigger)
-		return -ENOMEM;
-	*array = bigger;
-	*room = more;
-	return 0;
-}
-
 static int add_locked(struct agnocast_waitset *ws, struct agnocast_subscription *sub, void *arg)
 {
-	int ret = have_room((void **)&ws->entries, ws->count, &ws->room, sizeof(*ws->entries));
+	int ret = array_reserve((void **)&ws->entries, ws->count, &ws->room, sizeof(*ws->entries));
 
 	if (ret)
 		return ret;
@@ -190,98 +157,6 @@ int agnocast_waitset_remove(struct agnocast_waitset *ws, struct agnocast_subscri
 	return ret;
 }
 
-static int watch_foreign(int epoll, int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.u64 = (uint32_t)fd };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-static void close_epoll(struct agnocast_waitset *ws)
-{
-	ownfd_close(ws->epoll);
-	ownfd_close(atomic_load_explicit(&ws->event, memory_order_relaxed));
-	ws->epoll = OWNFD_NONE;
-}
-
-static int make_epoll(struct agnocast_waitset *ws)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = MARK_EVENT };
-	int bell = bell_handle_of(AGNOCAST_BELL_EDGE);
-	int epoll = bell_epoll(MARK_BELL), fd, ret;
-
-	if (epoll < 0)
-		return epoll;
-	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ret = fd < 0 ? -errno : 0;
-	if (!ret && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
-		ret = -errno;
-	if (ret) {
-		if (fd >= 0)
-			close(fd);
-		close(epoll);
-		return ret;
-	}
-	/* Those that the host closed meanwhile are gone from an epoll anyway. */
-	for (uint32_t i = 0; i < ws->foreign_count; i++)
-		watch_foreign(epoll, ws->foreign[i].fd, ws->foreign[i].events);
-	/* As it was before: if it has changed since, the next look makes this anew. */
-	ws->bell = bell;
-	ws->epoll = ownfd_keep(epoll);
-	atomic_store_explicit(&ws->event, ownfd_keep(fd), memory_order_release);
-	return 0;
-}
-
-/*
- * The epoll's number, for the next system call, or -errno; the lock is held. If
- * the host closed it, or the bell that it hears, of which the library's thread
- * takes notice, it is another one.
- */
-static int need_epoll(struct agnocast_waitset *ws)
-{
-	int fd = ws->bell == bell_handle_of(AGNOCAST_BELL_EDGE) ? ownfd_number(ws->epoll) : -1;
-
-	if (fd >= 0)
-		return fd;
-	close_epoll(ws);
-	fd = bell_open(AGNOCAST_BELL_EDGE);
-	if (fd >= 0)
-		fd = make_epoll(ws);
-	return fd < 0 ? fd : ownfd_number(ws->epoll);
-}
-
-/* Once in a while: has the host closed the event? Then all is made anew. */
-static void look_after_event(struct agnocast_waitset *ws)
-{
-	if (ownfd_number(atomic_load_explicit(&ws->event, memory_order_relaxed)) < 0)
-		close_epoll(ws);
-}
-
-static struct foreign *foreign_find(struct agnocast_waitset *ws, int fd)
-{
-	for (uint32_t i = 0; i < ws->foreign_count; i++)
-		if (ws->foreign[i].fd == fd)
-			return &ws->foreign[i];
-	return NULL;
-}
-
-static int add_fd_locked(struct agnocast_waitset *ws, int fd, uint32_t events, void *arg)
-{
-	int epoll = need_epoll(ws), ret;
-
-	if (epoll < 0)
-		return epoll;
-	ret = have_room((void **)&ws->foreign, ws->foreign_count, &ws->foreign_room,
-			sizeof(*ws->foreign));
-	if (!ret)
-		ret = watch_foreign(epoll, fd, events);
-	if (!ret)
-		ws->foreign[ws->foreign_count++] = (struct foreign){
-			.fd = fd, .events = events, .arg = arg,
-		};
-	return ret;
-}
-
 int agnocast_waitset_add_fd(struct agnocast_waitset *ws, int fd, uint32_t events, void *arg)
 {
 	int saved = errno, ret;
@@ -291,7 +166,7 @@ int agnocast_waitset_add_fd(struct agnocast_waitset *ws, int fd, uint32_t events
 	if (events & ~(uint32_t)EVENTS_MAX)
 		return -EINVAL;
 	change_begin(ws);
-	ret = add_fd_locked(ws, fd, events, arg);
+	ret = watch_add(&ws->watch, fd, events, arg);
 	change_end(ws);
 	errno = saved;
 	return ret;
@@ -299,47 +174,18 @@ int agnocast_waitset_add_fd(struct agnocast_waitset *ws, int fd, uint32_t events
 
 int agnocast_waitset_remove_fd(struct agnocast_waitset *ws, int fd)
 {
-	struct foreign *foreign;
-	int saved = errno, ret = -ENOENT;
+	int saved = errno, ret;
 
 	if (!participant_is_alive())
 		return -ECHILD;
 	change_begin(ws);
-	foreign = foreign_find(ws, fd);
-	if (foreign) {
-		/* Closed already: then epoll has forgotten it by itself. */
-		epoll_ctl(ownfd_number(ws->epoll), EPOLL_CTL_DEL, fd, NULL);
-		*foreign = ws->foreign[--ws->foreign_count];
-		ret = 0;
-	}
+	ret = watch_remove(&ws->watch, fd);
 	change_end(ws);
 	errno = saved;
 	return ret;
 }
 
 /* ---- what is ready; the lock is held ---- */
-
-static int collect_foreign(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
-{
-	struct epoll_event ready[18];
-	int n, count = 0;
-
-	if (max > 16)
-		max = 16;
-	/* The bell and the event may be among them. */
-	n = max > 0 && ws->foreign_count ? epoll_wait(need_epoll(ws), ready, max + 2, 0) : 0;
-	for (int i = 0; i < n && count < max; i++) {
-		struct foreign *foreign = ready[i].data.u64 < MARK_BELL ?
-					  foreign_find(ws, ready[i].data.fd) : NULL;
-
-		if (foreign)
-			events[count++] = (struct agnocast_event){
-				.arg = foreign->arg, .fd = foreign->fd,
-				.events = ready[i].events,
-			};
-	}
-	return count;
-}
 
 static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_event *events,
 				 int max)
@@ -365,11 +211,11 @@ static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_ev
 static int collect(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
 {
 	int half = ws->count ? (max + ws->foreign_first) / 2 : max;
-	int n = collect_foreign(ws, events, half);
+	int n = watch_collect(&ws->watch, events, half);
 
 	ws->foreign_first = !ws->foreign_first;
 	n += collect_subscriptions(ws, events + n, max - n);
-	return n || half ? n : collect_foreign(ws, events, max);
+	return n || half ? n : watch_collect(&ws->watch, events, max);
 }
 
 /* ---- sleeping; the lock is held, given up while asleep, and held again ---- */
@@ -429,15 +275,6 @@ static int sleep_on_heads(struct agnocast_waitset *ws, uint32_t seen, uint64_t d
 	return ret;
 }
 
-static void event_reset(struct agnocast_waitset *ws)
-{
-	int fd = ownfd_number(atomic_load_explicit(&ws->event, memory_order_relaxed));
-	uint64_t count;
-
-	if (fd >= 0)
-		raw_read(fd, &count, sizeof(count));
-}
-
 /*
  * As sleep_on_heads(). A bell is heard by one of the threads that sleep here,
  * and is not rung again before somebody has asked for it: so who finds
@@ -446,8 +283,7 @@ static void event_reset(struct agnocast_waitset *ws)
 static int sleep_on_bell(struct agnocast_waitset *ws, int epoll, uint32_t seen,
 			 uint64_t deadline_ns)
 {
-	struct epoll_event event = { 0 };
-	bool visible;
+	bool visible, stirred = false;
 	int ret = 0;
 
 	for (uint32_t i = 0; i < ws->count; i++) {
@@ -469,16 +305,16 @@ static int sleep_on_bell(struct agnocast_waitset *ws, int epoll, uint32_t seen,
 		uint64_t look_ns = clock_ns() + LOOK_NS;
 
 		asleep(ws);
-		ret = sleep_on_epoll(epoll, &event, look_ns < deadline_ns ? look_ns : deadline_ns);
+		ret = watch_sleep(epoll, look_ns < deadline_ns ? look_ns : deadline_ns, &stirred);
 		awake(ws);
 		/* EBADF, EINVAL: closed since; the next round makes it anew. */
 		if (ret == -ETIMEDOUT)
-			look_after_event(ws);
+			watch_look_after_event(&ws->watch);
 		if ((ret == -ETIMEDOUT && look_ns < deadline_ns) || ret == -EBADF || ret == -EINVAL)
 			ret = 0;
 	}
-	if (event.data.u64 == MARK_EVENT)
-		event_reset(ws);
+	if (stirred)
+		watch_settle(&ws->watch);
 	return ret;
 }
 
@@ -487,9 +323,9 @@ static int wait_asleep(struct agnocast_waitset *ws, uint32_t seen, uint64_t dead
 	uint64_t poll_ns;
 	int epoll, ret;
 
-	if (!ws->foreign_count && words_of(ws) <= WORDS_MAX)
+	if (!ws->watch.count && words_of(ws) <= WORDS_MAX)
 		return sleep_on_heads(ws, seen, deadline_ns);
-	epoll = need_epoll(ws);
+	epoll = watch_epoll(&ws->watch);
 	if (epoll >= 0)
 		return sleep_on_bell(ws, epoll, seen, deadline_ns);
 	poll_ns = clock_ns() + POLL_NS;
@@ -512,7 +348,7 @@ static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
 		bool woken = atomic_exchange_explicit(&ws->woken, false, memory_order_acquire);
 		int n = look || woken ? collect(ws, events, max) : 0, ret;
 
-		if (n && ws->sleepers && ws->epoll != OWNFD_NONE)
+		if (n && ws->sleepers && watch_is_open(&ws->watch))
 			disturb(ws);	/* our bell was theirs: see below */
 		if (n || woken || last)
 			return n;
@@ -592,8 +428,7 @@ int agnocast_waitset_create(const struct agnocast_waitset_options *options,
 		pthread_mutex_init(&ws->lock, NULL);
 		pthread_cond_init(&ws->moved, NULL);
 		ws->spin_us = checked.spin_us;
-		ws->epoll = OWNFD_NONE;
-		atomic_init(&ws->event, OWNFD_NONE);
+		watch_init(&ws->watch);
 		*out = ws;
 	}
 	errno = saved;
@@ -608,11 +443,10 @@ void agnocast_waitset_destroy(struct agnocast_waitset *ws)
 		return;
 	for (uint32_t i = 0; i < ws->count; i++)
 		forget(ws->entries[i].sub);
-	close_epoll(ws);
+	watch_end(&ws->watch);
 	pthread_cond_destroy(&ws->moved);
 	pthread_mutex_destroy(&ws->lock);
 	free(ws->entries);
-	free(ws->foreign);
 	free(ws);
 	errno = saved;
 }
