@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,17 +23,6 @@
 #define PLENTY 1024u
 #define FEW_ADDRESSES (UINT64_C(40) << 30)	/* more than an area, less than the window */
 #define IN_THE_WAY 40u	/* more than are tried in one round */
-
-static const char *text(const char *format, ...)
-{
-	static char buf[128];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(buf, sizeof(buf), format, args);
-	va_end(args);
-	return buf;
-}
 
 /* What "destroyed" answers if these values are gone, once each. */
 static const char *sum_of(unsigned long first, unsigned long last)

@@ -125,6 +125,17 @@ bool answers_match(const char *file, int line, const char *got, const char *expe
 	return false;
 }
 
+const char *text(const char *format, ...)
+{
+	static char buf[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(buf, sizeof(buf), format, args);
+	va_end(args);
+	return buf;
+}
+
 static void doze(void)
 {
 	const struct timespec ms = { .tv_nsec = 5000000 };

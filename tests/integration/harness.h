@@ -52,6 +52,9 @@ int agent_kill(struct agent *agent, int signal);
 void test_failed(const char *file, int line, const char *what, const char *got);
 bool answers_match(const char *file, int line, const char *got, const char *expected);
 
+/* printf-like, for the expected answer; valid until the next call. */
+const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Asks again until the answer is the expected one, for at most 10 s. */
 #define EVENTUALLY(agent, command, expected) do {			\
 	if (!comes_true(__FILE__, __LINE__, agent, command, expected))	\

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,17 +12,6 @@
 
 #define TL 1u		/* AGNOCAST_QOS_TRANSIENT_LOCAL */
 #define LOCAL 2u	/* AGNOCAST_QOS_IGNORE_LOCAL */
-
-static const char *text(const char *format, ...)
-{
-	static char buf[128];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(buf, sizeof(buf), format, args);
-	va_end(args);
-	return buf;
-}
 
 /* Waits until a publisher has mapped all of @n subscriptions. */
 static bool reached(struct agent *agent, unsigned int pub, unsigned int n)
