@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "raw.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
@@ -17,22 +18,33 @@
 
 #define POLL_NS 2000000u	/* before Linux 5.16, which can watch one word only */
 
-void sleep_watch(struct sleep *sleep, const uint32_t *word, uint32_t seen)
+static void watch(struct sleep *sleep, const uint32_t *word, uint32_t seen, uint32_t flags)
 {
 	if (sleep->count == SLEEP_WORDS) {
 		sleep->full = true;
 		return;
 	}
 	sleep->on[sleep->count++] = (struct futex_waitv){
-		.uaddr = (uintptr_t)word, .val = seen, .flags = FUTEX_32,
+		.uaddr = (uintptr_t)word, .val = seen, .flags = flags,
 	};
+}
+
+void sleep_watch(struct sleep *sleep, const uint32_t *word, uint32_t seen)
+{
+	watch(sleep, word, seen, FUTEX_32);
+}
+
+void sleep_watch_own(struct sleep *sleep, const uint32_t *word, uint32_t seen)
+{
+	watch(sleep, word, seen, FUTEX_32 | FUTEX_PRIVATE_FLAG);
 }
 
 static int wait_on_one(const struct futex_waitv *on, uint64_t until_ns)
 {
 	struct timespec until = sleep_timespec(until_ns);
 
-	return syscall(SYS_futex, on->uaddr, FUTEX_WAIT_BITSET, (uint32_t)on->val,
+	return syscall(SYS_futex, on->uaddr,
+		       FUTEX_WAIT_BITSET | (on->flags & FUTEX_PRIVATE_FLAG), (uint32_t)on->val,
 		       until_ns == UINT64_MAX ? NULL : &until, NULL,
 		       FUTEX_BITSET_MATCH_ANY) < 0 ? -errno : 0;
 }
@@ -56,7 +68,8 @@ static int wait_on_all(const struct sleep *sleep, uint64_t until_ns)
 
 int sleep_until(const struct sleep *sleep, uint64_t deadline_ns)
 {
-	int ret = wait_on_all(sleep, deadline_ns);
+	int ret = sleep->count == 1 ? wait_on_one(sleep->on, deadline_ns)
+				    : wait_on_all(sleep, deadline_ns);
 
 	if (ret == -ENOSYS)
 		ret = wait_on_last(sleep, deadline_ns);
@@ -80,4 +93,9 @@ int sleep_on_epoll(int epoll, struct epoll_event *event, uint64_t deadline_ns)
 void sleep_wake(const uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX);
+}
+
+void sleep_wake_own(const uint32_t *word)
+{
+	raw_call(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX);
 }

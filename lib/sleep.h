@@ -28,8 +28,16 @@ static inline void sleep_start(struct sleep *sleep)
 	sleep->full = false;
 }
 
-/* Adds a word and what it was. */
+/* Adds a word of any process and what it was. */
 void sleep_watch(struct sleep *sleep, const uint32_t *word, uint32_t seen);
+
+/*
+ * The same of a word that only threads of this process wake for. Sleeping on it
+ * costs the kernel less: it need not look up whose memory this is. Who takes
+ * too long to fall asleep is met by the answer while doing so, which costs its
+ * sender an interrupt to this processor.
+ */
+void sleep_watch_own(struct sleep *sleep, const uint32_t *word, uint32_t seen);
 
 /*
  * Until a word moves or @deadline_ns (CLOCK_MONOTONIC, UINT64_MAX: none).
@@ -41,8 +49,9 @@ int sleep_until(const struct sleep *sleep, uint64_t deadline_ns);
 struct epoll_event;
 int sleep_on_epoll(int epoll, struct epoll_event *event, uint64_t deadline_ns);
 
-/* Wakes everybody who sleeps on @word. */
+/* Wakes everybody who sleeps on @word. The second: in this process; signal handlers may. */
 void sleep_wake(const uint32_t *word);
+void sleep_wake_own(const uint32_t *word);
 
 /* The half of a 64-bit counter that moves. */
 static inline const uint32_t *sleep_word(const _Atomic uint64_t *counter)

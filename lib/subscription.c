@@ -16,16 +16,15 @@
 #include <unistd.h>
 
 #include "area.h"
-#include "bell.h"
 #include "blind.h"
 #include "clock.h"
 #include "descriptor.h"
 #include "log.h"
+#include "news.h"
 #include "ownfd.h"
 #include "options.h"
 #include "participant.h"
 #include "roster.h"
-#include "sleep.h"
 #include "start.h"
 #include "waitset.h"
 
@@ -37,21 +36,6 @@ static struct source *source_find(struct agnocast_subscription *sub, uint64_t ge
 		if (sub->sources[i].generation == generation)
 			return &sub->sources[i];
 	return NULL;
-}
-
-/* Whoever sleeps must sleep on the new sources too. */
-static void tell_news(struct agnocast_subscription *sub)
-{
-	atomic_fetch_add_explicit(&sub->news, 1, memory_order_release);
-	sleep_wake((const uint32_t *)&sub->news);
-	pthread_mutex_lock(&sub->lock);
-	if (sub->waitset)
-		waitset_news(sub->waitset);
-	pthread_mutex_unlock(&sub->lock);
-	if (sub->flags & AGNOCAST_POLLABLE)
-		bell_ring_own(AGNOCAST_BELL_LEVEL);
-	if (sub->crowd != OWNFD_NONE)
-		bell_ring_own(AGNOCAST_BELL_EDGE);
 }
 
 /* The first message that was published after we began to register. */
@@ -257,7 +241,7 @@ static int attach_new(struct agnocast_subscription *sub,
 	}
 	show_barred(sub, done);
 	if (done->added || done->news)
-		tell_news(sub);
+		news_tell(sub);
 	return 0;
 }
 
@@ -320,7 +304,7 @@ static void mark_gone(struct agnocast_subscription *sub,
 	}
 	pthread_mutex_unlock(&sub->lock);
 	if (went)
-		tell_news(sub);
+		news_tell(sub);
 }
 
 static bool is_drained(const struct agnocast_subscription *sub, const struct source *source)
@@ -335,12 +319,17 @@ static bool is_drained(const struct agnocast_subscription *sub, const struct sou
 static uint32_t drop_drained(struct agnocast_subscription *sub)
 {
 	uint32_t kept = 0, left = 0, dropped = 0;
+	bool held_up = false;
 	struct agnocast_waitset *ws = sources_lock(sub);
 
 	for (uint32_t i = 0; i < sub->sources_count; i++) {
 		struct source *source = &sub->sources[i];
 
-		if (source->gone && is_drained(sub, source)) {
+		bool drained = source->gone && is_drained(sub, source);
+
+		/* None may go while somebody sleeps on one: it is unmapped soon. */
+		held_up |= drained && sub->alone;
+		if (drained && !sub->alone) {
 			atomic_store_explicit(&sub->block->cursor[source->shown].publisher,
 					      0, memory_order_release);
 			peer_put(source->peer);
@@ -351,9 +340,11 @@ static uint32_t drop_drained(struct agnocast_subscription *sub)
 		sub->sources[kept++] = *source;
 	}
 	sub->sources_count = kept;
+	if (held_up)
+		news_stir(sub);
 	sources_unlock(sub, ws);
 	if (dropped)
-		tell_news(sub);
+		news_tell(sub);
 	return left;
 }
 
@@ -375,12 +366,13 @@ bool subscription_refresh(struct agnocast_subscription *sub, int *err)
 {
 	struct agnocast_roster_entry *entries;
 	uint32_t count, generation, awaited = rosters_awaited();
+	bool stirred = news_tell_rest(sub);
 	struct attached done;
 	int ret;
 
 	if (sub->roster_known && !sub->unfinished && awaited == sub->awaited_seen &&
 	    roster_generation(sub->roster) == sub->roster_seen)
-		return false;
+		return stirred;
 	if (roster_read(sub->roster, sub->topic, AGNOCAST_PUBLISHER, &entries, &count,
 			&generation))
 		return true;
@@ -398,7 +390,7 @@ bool subscription_refresh(struct agnocast_subscription *sub, int *err)
 	/* The barred are tried again, but not all the time. */
 	done.pending += drop_drained(sub);
 	sub->unfinished = done.pending || done.barred;
-	return done.pending;
+	return done.pending || sub->stirred;
 }
 
 /* ---- life ---- */

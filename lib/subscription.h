@@ -47,6 +47,8 @@ struct agnocast_subscription {
 	uint32_t depth;
 	uint32_t spin_us;
 	_Atomic uint32_t news;	/* futex word: the sources changed */
+	uint32_t alone;		/* takes that sleep on sources[0]'s head alone, not on .news */
+	bool	stirred;	/* they are being woken, and nobody joins them */
 	struct source *sources;
 	uint32_t sources_count, sources_room;
 	uint64_t *barred;	/* publishers listed that cannot be read: generations */

@@ -204,9 +204,13 @@ static int take_now(struct agnocast_subscription *sub, bool latest,
 
 /* ---- waiting ---- */
 
-/* The lock is held, and held again on return. 0: look again; -ETIMEDOUT; -EINTR. */
+/*
+ * The lock is held, and held again on return. 0: look again; -ETIMEDOUT; -EINTR.
+ * With one publisher on its head alone: see news.h.
+ */
 static int sleep_on_heads(struct agnocast_subscription *sub, uint64_t deadline_ns)
 {
+	bool alone = sub->sources_count == 1 && !sub->stirred;
 	struct sleep sleep;
 	int ret = 0;
 
@@ -214,13 +218,16 @@ static int sleep_on_heads(struct agnocast_subscription *sub, uint64_t deadline_n
 	/* waiting before the heads and the rings: see wait.h. */
 	atomic_thread_fence(memory_order_seq_cst);
 	sleep_start(&sleep);
-	sleep_watch(&sleep, (const uint32_t *)&sub->news,
-		    atomic_load_explicit(&sub->news, memory_order_acquire));
+	if (!alone)
+		sleep_watch_own(&sleep, (const uint32_t *)&sub->news,
+				atomic_load_explicit(&sub->news, memory_order_acquire));
 	if (!wait_watch(sub, &sleep)) {
 		count(&sub->block->sleeps, 1);
+		sub->alone += alone;
 		pthread_mutex_unlock(&sub->lock);
 		ret = sleep_until(&sleep, deadline_ns);
 		pthread_mutex_lock(&sub->lock);
+		sub->alone -= alone;
 	}
 	wait_end(sub);
 	return ret;

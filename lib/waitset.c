@@ -58,7 +58,7 @@ static void disturb(struct agnocast_waitset *ws)
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	event = watch_event(&ws->watch);
-	raw_call(SYS_futex, &ws->word, FUTEX_WAKE, INT32_MAX);
+	sleep_wake_own((const uint32_t *)&ws->word);
 	watch_stir(event);
 }
 
@@ -257,7 +257,7 @@ static int sleep_on_heads(struct agnocast_waitset *ws, uint32_t seen, uint64_t d
 	/* waiting before the heads and the rings: see wait.h. */
 	atomic_thread_fence(memory_order_seq_cst);
 	sleep_start(&sleep);
-	sleep_watch(&sleep, (const uint32_t *)&ws->word, seen);
+	sleep_watch_own(&sleep, (const uint32_t *)&ws->word, seen);
 	for (uint32_t i = 0; i < ws->count && !visible; i++) {
 		struct agnocast_subscription *sub = ws->entries[i].sub;
 

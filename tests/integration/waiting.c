@@ -587,6 +587,86 @@ static void the_last_message_of_one_that_died_is_heard(void)
 	close(fds[1]);
 }
 
+struct listener {
+	struct agnocast_subscription *sub;
+	atomic_long sum;
+	atomic_bool stop;
+};
+
+static void *listen_sleeping(void *arg)
+{
+	struct listener *listener = arg;
+
+	while (!atomic_load(&listener->stop)) {
+		long value = take_one(listener->sub, 60000);
+
+		if (value > 0)
+			atomic_fetch_add(&listener->sum, value);
+	}
+	return NULL;
+}
+
+static bool sum_comes_to(struct listener *listener, long sum)
+{
+	for (int i = 0; i < 20000 && atomic_load(&listener->sum) < sum; i++)
+		usleep(500);
+	return atomic_load(&listener->sum) == sum;
+}
+
+static bool is_mapped(pid_t pid)
+{
+	char line[512], name[64];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool found = false;
+
+	snprintf(name, sizeof(name), "/agnocast@%d", pid);
+	while (!found && fgets(line, sizeof(line), maps))
+		found = strstr(line, name);
+	fclose(maps);
+	return found;
+}
+
+/* One publisher says nothing; whoever sleeps must hear the others, and its end. */
+static void sleepers_hear_of_publishers_that_come_and_go(void)
+{
+	struct agent *still = agent_start(), *lively = agent_start();
+	struct listener listener = { .sub = subscribe("/news", 10, 0) };
+	pthread_t threads[2];
+	time_t since;
+	pid_t pid;
+
+	CHECK(listener.sub);
+	EXPECT(ask(still, "pub 0 /news 1 0"), "0");
+	for (int i = 0; i < 2; i++)
+		CHECK(!pthread_create(&threads[i], NULL, listen_sleeping, &listener));
+	CHECK(sleeps(listener.sub, 2));
+	for (int i = 1; i <= 100; i++) {
+		EXPECT(ask(lively, "pub 0 /news 1 0"), "0");
+		/* Sometimes while they fall asleep, sometimes when they do sleep. */
+		if (i % 2)
+			usleep(1000 * (i % 20));
+		EXPECT(ask(lively, "publish 0 1 1"), "0");
+		CHECK(sum_comes_to(&listener, i));
+		EXPECT(ask(lively, "unpub 0"), "0");
+	}
+	pid = still->pid;
+	agent_kill(still, SIGKILL);
+	since = time(NULL);
+	while (is_mapped(pid) && time(NULL) - since < 10)
+		usleep(5000);
+	CHECK(!is_mapped(pid));
+	atomic_store(&listener.stop, true);
+	EXPECT(ask(lively, "pub 0 /news 1 0"), "0");
+	for (int i = 0; i < 2; i++) {
+		/* Each takes one and ends. */
+		EXPECT(ask(lively, "publish 0 1 1"), "0");
+		CHECK(sum_comes_to(&listener, 101 + i));
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(!agnocast_subscription_destroy(listener.sub));
+}
+
 static void the_same_message_again_is_held_once(void)
 {
 	struct agent *pub = agent_start();
@@ -778,6 +858,8 @@ static const struct test tests[] = {
 	{ "takers_of_many_publishers_are_woken_one_after_the_other",
 	  takers_of_many_publishers_are_woken_one_after_the_other },
 	{ "the_last_message_of_one_that_died_is_heard", the_last_message_of_one_that_died_is_heard },
+	{ "sleepers_hear_of_publishers_that_come_and_go",
+	  sleepers_hear_of_publishers_that_come_and_go },
 	{ "the_same_message_again_is_held_once", the_same_message_again_is_held_once },
 	{ "what_is_no_loan_is_not_exchanged", what_is_no_loan_is_not_exchanged },
 	{ "counters_are_given_to_whoever_knows_more_or_fewer",
