@@ -14,7 +14,6 @@
 #include "clock.h"
 #include "options.h"
 #include "participant.h"
-#include "raw.h"
 #include "start.h"
 #include "wait.h"
 #include "watch.h"
