@@ -146,15 +146,6 @@ static void what_is_held_stays(void)
 	EVENTUALLY(pub, "destroyed", sum_of(1, 493));
 }
 
-/* Has the publisher mapped its only subscription? */
-static bool sees(void *arg)
-{
-	unsigned int subscriptions, unmapped;
-
-	return sscanf(ask(arg, "pub_stats 0"), "0 %*u %*u %u %u", &subscriptions,
-		      &unmapped) == 2 && subscriptions == 1 && !unmapped;
-}
-
 static void it_is_read_again_once_it_can_see(void)
 {
 	struct agent *pub = blind_publisher(), *sub = agent_start();
@@ -166,7 +157,7 @@ static void it_is_read_again_once_it_can_see(void)
 		EXPECT(ask(pub, "publish 0 1000 100"), "0");
 		EXPECT(ask(pub, "nofile %u", PLENTY), "0");
 		EVENTUALLY(sub, "barred 0", "0");
-		CHECK(wait_until(sees, pub));
+		CHECK(reached(pub, 1, 0));
 		/* What is retained, perhaps; then what comes. */
 		ask(sub, "drain 0");
 		EXPECT(ask(pub, "publish 0 %u 1", round), "0");
@@ -307,27 +298,11 @@ static struct agent *start_with_few_addresses(void)
 	return agent;
 }
 
-struct reach {
-	struct agent *pub;
-	unsigned int subscriptions, unmapped;
-};
-
-static bool is_reached(void *arg)
-{
-	const struct reach *reach = arg;
-	unsigned int subscriptions, unmapped;
-
-	return sscanf(ask(reach->pub, "pub_stats 0"), "0 %*u %*u %u %u", &subscriptions,
-		      &unmapped) == 2 &&
-	       subscriptions == reach->subscriptions && unmapped == reach->unmapped;
-}
-
 /* Subscriptions that can never be mapped, more than one round tries, and one that can. */
 static void those_in_the_way_do_not_keep_others_waiting(void)
 {
 	struct agent *pub = start_with_few_addresses(), *blind = agent_start();
 	struct agent *sub = agent_start();
-	struct reach reach = { pub, IN_THE_WAY + 1, IN_THE_WAY };
 
 	CHECK(pub);
 	EXPECT(ask(blind, "hold_check"), "0 of 0");	/* it is there */
@@ -338,7 +313,7 @@ static void those_in_the_way_do_not_keep_others_waiting(void)
 	for (unsigned int i = 0; i < IN_THE_WAY; i++)
 		EXPECT(ask(blind, "take %u 10000 0", i), refused());
 	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
-	CHECK(wait_until(is_reached, &reach));
+	CHECK(reached(pub, IN_THE_WAY + 1, IN_THE_WAY));
 	/* Its claims are seen, and those of nobody else are waited for. */
 	EXPECT(ask(pub, "publish 0 1 1"), "0");
 	EXPECT(ask(sub, "take 0 5000 0"), "1 1");

@@ -176,6 +176,20 @@ bool wait_until(bool (*condition)(void *), void *arg)
 	return true;
 }
 
+bool reached(struct agent *agent, unsigned int subscriptions, unsigned int unmapped)
+{
+	time_t since = time(NULL);
+	unsigned int n, not_mapped;
+
+	while (sscanf(ask(agent, "pub_stats 0"), "0 %*u %*u %u %u", &n, &not_mapped) != 2 ||
+	       n != subscriptions || not_mapped != unmapped) {
+		if (out_of_patience(since))
+			return false;
+		doze();
+	}
+	return true;
+}
+
 bool names_left(pid_t pid)
 {
 	char shm[64], queue[64];

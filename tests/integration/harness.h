@@ -63,6 +63,12 @@ const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool comes_true(const char *file, int line, struct agent *agent, const char *command,
 		const char *expected);
 
+/*
+ * Waits until publisher 0 of the agent knows of that many subscriptions, and
+ * has mapped all but @unmapped of them, for at most 10 s.
+ */
+bool reached(struct agent *agent, unsigned int subscriptions, unsigned int unmapped);
+
 /* Is there a shared memory or a message queue of this pid? */
 bool names_left(pid_t pid);
 /* Waits until a condition holds, for at most 10 s. */

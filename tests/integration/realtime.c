@@ -69,8 +69,8 @@ static int subscribe(int cpu)
 	}
 }
 
-/* Publishes and nothing else; after how many seconds the subscription was mapped, or -1. */
-static double spin(struct agnocast_publisher *pub, double seconds)
+/* Publishes and nothing else, says so to @started; after how many seconds the subscription was mapped, or -1. */
+static double spin(struct agnocast_publisher *pub, double seconds, int started)
 {
 	struct agnocast_publisher_stats stats;
 	double began = now();
@@ -80,6 +80,8 @@ static double spin(struct agnocast_publisher *pub, double seconds)
 
 		if (m && agnocast_publisher_publish(pub, m, 64))
 			agnocast_free(m);
+		if (started >= 0 && write(started, "", 1) == 1)
+			started = -1;
 		if (!agnocast_publisher_stats_get(pub, &stats, sizeof(stats)) &&
 		    stats.subscriptions == 1 && !stats.unmapped)
 			return now() - began;
@@ -91,7 +93,7 @@ int main(int argc, char **argv)
 {
 	struct sched_param param = { .sched_priority = PRIORITY };
 	struct agnocast_publisher *pub;
-	int cpu[2], ret;
+	int cpu[2], started[2], ret;
 	double took;
 	pid_t pid;
 
@@ -103,12 +105,18 @@ int main(int argc, char **argv)
 		puts("skip: one processor");
 		return 77;
 	}
+	if (pipe(started)) {
+		perror("pipe");
+		return 1;
+	}
 	pid = fork();
 	if (!pid) {
 		char number[16];
 
 		/* Comes when the other spins already. */
-		usleep(300000);
+		close(started[1]);
+		if (read(started[0], number, 1) != 1)
+			_exit(1);
 		snprintf(number, sizeof(number), "%d", cpu[1]);
 		run_on(cpu[1]);
 		execl("/proc/self/exe", "realtime", "--subscribe", number, NULL);
@@ -123,7 +131,7 @@ int main(int argc, char **argv)
 			printf("no publisher: %s\n", agnocast_reason());
 			ret = 1;
 		} else {
-			took = spin(pub, atof(argv[1]));
+			took = spin(pub, atof(argv[1]), started[1]);
 			if (took < 0)
 				puts("never mapped");
 			else

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "harness.h"
 
 #define MANY 1000
@@ -63,20 +64,6 @@ static void end(struct agnocast_waitset *ws, struct agnocast_subscription **subs
 	agnocast_waitset_destroy(ws);
 	for (int i = 0; i < n; i++)
 		CHECK(!agnocast_subscription_destroy(subs[i]));
-}
-
-/* Waits until a publisher has mapped all of @n subscriptions. */
-static bool reached(struct agent *agent, unsigned int n)
-{
-	time_t since = time(NULL);
-	unsigned int subscriptions, unmapped;
-
-	do {
-		if (sscanf(ask(agent, "pub_stats 0"), "0 %*u %*u %u %u", &subscriptions,
-			   &unmapped) == 2 && subscriptions == n && !unmapped)
-			return true;
-	} while (time(NULL) - since < 20);
-	return false;
 }
 
 static unsigned long wakes_of(struct agent *agent)
@@ -139,7 +126,7 @@ static void what_is_left_is_reported_whoever_was_removed(void)
 	EXPECT(ask(pub, "pub 0 /left 1 0"), "0");
 	for (int i = 0; i < 3; i++)
 		CHECK(subs[i] = subscribe("/left", 1, 0));
-	CHECK(reached(pub, 3));
+	CHECK(reached(pub, 3, 0));
 	for (int reported = 0; reported < 3; reported++) {
 		for (int removed = 0; removed < 3; removed++) {
 			struct agnocast_waitset *ws = set_of(subs, 3);
@@ -204,6 +191,7 @@ static void bad_arguments_change_nothing(void)
 
 struct waiter {
 	struct agnocast_waitset *ws;
+	_Atomic pid_t tid;
 	struct agnocast_event event;
 	int	result;
 };
@@ -212,8 +200,17 @@ static void *wait_for_ever(void *arg)
 {
 	struct waiter *waiter = arg;
 
+	waiter->tid = gettid();
 	waiter->result = agnocast_waitset_wait(waiter->ws, -1, &waiter->event, 1);
 	return NULL;
+}
+
+/* A thread that is asleep there. */
+static bool starts_to_wait(pthread_t *thread, struct waiter *waiter, enum bed bed)
+{
+	waiter->tid = 0;
+	return !pthread_create(thread, NULL, wait_for_ever, waiter) &&
+	       falls_asleep(&waiter->tid, bed);
 }
 
 /* In both ways of sleeping: on futexes, and in epoll_wait(). */
@@ -222,6 +219,7 @@ static void a_wait_is_woken_by_anything(bool with_descriptor)
 	struct agent *pub = agent_start();
 	struct agnocast_subscription *sub = subscribe("/w", 1, 0), *late;
 	struct waiter waiter = { 0 };
+	enum bed bed = with_descriptor ? IN_EPOLL : ON_HEADS;
 	pthread_t thread;
 	int fds[2], *tag = &fds[0];
 
@@ -231,14 +229,12 @@ static void a_wait_is_woken_by_anything(bool with_descriptor)
 	/* agnocast_waitset_wake(), also if it comes first. */
 	CHECK(!agnocast_waitset_wake(waiter.ws));
 	CHECK(agnocast_waitset_wait(waiter.ws, -1, &waiter.event, 1) == 0);
-	CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
-	usleep(20000);
+	CHECK(starts_to_wait(&thread, &waiter, bed));
 	CHECK(!agnocast_waitset_wake(waiter.ws));
 	pthread_join(thread, NULL);
 	CHECK(waiter.result == 0);
 	/* A publisher that comes later. */
-	CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
-	usleep(20000);
+	CHECK(starts_to_wait(&thread, &waiter, bed));
 	EXPECT(ask(pub, "pub 0 /w 1 0"), "0");
 	EXPECT(ask(pub, "publish 0 5 1"), "0");
 	pthread_join(thread, NULL);
@@ -248,19 +244,17 @@ static void a_wait_is_woken_by_anything(bool with_descriptor)
 	CHECK(late = subscribe("/w", 1, 0));
 	EXPECT(ask(pub, "publish 0 6 1"), "0");
 	CHECK(take_one(sub, 5000) == 6);
-	CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
-	usleep(20000);
+	CHECK(starts_to_wait(&thread, &waiter, bed));
 	CHECK(!agnocast_waitset_add(waiter.ws, late, NULL));
 	pthread_join(thread, NULL);
 	CHECK(waiter.result == 1 && waiter.event.subscription == late);
 	CHECK(take_one(late, 0) == 6);
 	/* A descriptor that is added meanwhile. */
 	if (!with_descriptor) {
-		CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
-		usleep(20000);
+		CHECK(starts_to_wait(&thread, &waiter, bed));
 		CHECK(!agnocast_waitset_add_fd(waiter.ws, fds[0], EPOLLIN, tag));
 	} else {
-		CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+		CHECK(starts_to_wait(&thread, &waiter, bed));
 	}
 	CHECK(write(fds[1], "x", 1) == 1);
 	pthread_join(thread, NULL);
@@ -357,6 +351,7 @@ static void the_descriptor_is_readable_until_all_is_taken(void)
 }
 
 struct sleeper {
+	_Atomic pid_t tid;
 	struct agnocast_subscription *sub;
 	long	got;
 };
@@ -365,6 +360,7 @@ static void *take_sleeping(void *arg)
 {
 	struct sleeper *sleeper = arg;
 
+	sleeper->tid = gettid();
 	sleeper->got = take_one(sleeper->sub, 20000);
 	return NULL;
 }
@@ -385,20 +381,18 @@ static bool sleeps(struct agnocast_subscription *sub, unsigned long n)
 static void eight_sleepers_are_woken_by_one_call(void)
 {
 	struct agent *pub = agent_start();
-	struct sleeper sleepers[8];
+	struct sleeper sleepers[8] = { 0 };
 	pthread_t threads[8];
 	unsigned long before;
 
 	for (int i = 0; i < 8; i++)
 		CHECK(sleepers[i].sub = subscribe("/w", 1, 0));
 	EXPECT(ask(pub, "pub 0 /w 1 0"), "0");
-	CHECK(reached(pub, 8));
+	CHECK(reached(pub, 8, 0));
 	for (int i = 0; i < 8; i++)
 		CHECK(!pthread_create(&threads[i], NULL, take_sleeping, &sleepers[i]));
 	for (int i = 0; i < 8; i++)
-		CHECK(sleeps(sleepers[i].sub, 1));
-	/* Counted before they go to sleep; a sleeper more is a wake more at most. */
-	usleep(100000);
+		CHECK(falls_asleep(&sleepers[i].tid, ON_HEADS));
 	before = wakes_of(pub);
 	EXPECT(ask(pub, "publish 0 7 1"), "0");
 	for (int i = 0; i < 8; i++) {
@@ -545,13 +539,12 @@ static void the_last_message_of_one_that_died_is_heard(void)
 		struct agent *pub = agent_start();
 		struct sleeper sleeper = { .sub = sub[0] };
 		struct waiter waiter = { .ws = ws };
-		struct agnocast_subscription_stats stats;
 		pthread_t thread;
 		time_t since;
 		int status;
 
 		EXPECT(ask(pub, "pub 0 /last 1 0"), "0");
-		CHECK(reached(pub, 3));
+		CHECK(reached(pub, 3, 0));
 		/* The bells are made, and rung for; all three sleep again. */
 		EXPECT(ask(pub, "publish 0 1 1"), "0");
 		for (int i = 0; i < 3; i++)
@@ -559,13 +552,10 @@ static void the_last_message_of_one_that_died_is_heard(void)
 		CHECK(agnocast_waitset_wait(ws, 0, &waiter.event, 1) == 0);
 		while (poll(&pollfd, 1, 0) == 1)
 			CHECK(take_one(sub[2], 0) == -EAGAIN);
-		CHECK(!agnocast_subscription_stats_get(sub[0], &stats, sizeof(stats)));
 		CHECK(!pthread_create(&thread, NULL, way ? wait_for_ever : take_sleeping,
 				      way ? (void *)&waiter : (void *)&sleeper));
-		if (way)
-			usleep(50000);
-		else
-			CHECK(sleeps(sub[0], stats.sleeps + 1));
+		CHECK(way ? falls_asleep(&waiter.tid, IN_EPOLL) :
+			    falls_asleep(&sleeper.tid, ON_HEADS));
 		EXPECT(ask(pub, "die_at_wake"), "0");
 		tell(pub, "publish 0 %d 1", 100 + way);
 		status = agent_kill(pub, 0);
@@ -813,7 +803,7 @@ static void a_wait_hears_of_messages_after_one_that_another_thread_took(void)
 
 	CHECK(ws && !pipe(fds) && !agnocast_waitset_add_fd(ws, fds[0], EPOLLIN, NULL));
 	EXPECT(ask(pub, "pub 0 /thief 1000 0"), "0");
-	CHECK(reached(pub, 1));
+	CHECK(reached(pub, 1, 0));
 	/* It reaches us; now we are to read it. */
 	EXPECT(ask(pub, "publish 0 1 1"), "0");
 	CHECK(take_one(sub, 10000) == 1);

@@ -4,7 +4,7 @@ PROGRAMS += pingpong waiting
 $(OUT)/pingpong: pingpong.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -O2 -o $@ $< $(AGNOCAST) -lpthread
 
-$(OUT)/waiting: waiting.c harness.c $(BUILD)/lib/libagnocast.so | $(OUT)
+$(OUT)/waiting: waiting.c harness.c asleep.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) $(AGNOCAST) -lpthread -lrt
 
 PROGRAMS += scale
@@ -14,8 +14,8 @@ $(OUT)/scale: scale.c harness.c | $(OUT)
 
 PROGRAMS += descriptors
 
-$(OUT)/descriptors: descriptors.c $(BUILD)/lib/libagnocast.so | $(OUT)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(AGNOCAST) -lpthread
+$(OUT)/descriptors: descriptors.c asleep.c $(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) $(AGNOCAST) -lpthread
 
 PROGRAMS += realtime
 
