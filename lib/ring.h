@@ -98,6 +98,13 @@ struct ring_view {
 bool ring_view_init(struct ring_view *view, const struct agnocast_ring *ring,
 		    uint64_t instance, size_t room);
 
+/* Of the entry where @cursor comes: has it come, this is at least @cursor. */
+static inline const _Atomic uint64_t *ring_seq_at(const struct ring_view *view,
+						  uint64_t cursor)
+{
+	return &view->ring->entry[cursor & view->mask].seq;
+}
+
 /* Is there anything at or after @cursor? Then *@publish_ns is when the next came. */
 bool ring_peek(const struct ring_view *view, uint64_t cursor, uint64_t *publish_ns);
 

@@ -58,6 +58,7 @@ struct agnocast_subscription {
 	atomic_bool armed;	/* a bell was asked for, and nothing came since */
 	uint64_t armings;	/* how often */
 	struct agnocast_waitset *waitset;
+	atomic_bool *watched;	/* there: armed, and it knows where the sources stand */
 	struct agnocast_subscription *pollable_next;	/* descriptor lock */
 	uint64_t rounds_seen;		/* descriptor lock */
 	int	crowd;		/* a handle: epoll of takes with too many sources */

@@ -35,8 +35,13 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
 static void source_advance(struct agnocast_subscription *sub, struct source *source,
 			   uint64_t next)
 {
-	/* What a publisher rang a bell for may be gone now. */
-	atomic_store_explicit(&sub->armed, false, memory_order_relaxed);
+	/* What a publisher rang a bell for may be gone now. Nobody is .watched unarmed. */
+	if (atomic_load_explicit(&sub->armed, memory_order_relaxed)) {
+		atomic_store_explicit(&sub->armed, false, memory_order_relaxed);
+		/* Relaxed: see settle() in lookout.c. */
+		if (sub->watched)
+			atomic_store_explicit(sub->watched, false, memory_order_relaxed);
+	}
 	/*
 	 * Atomic: a wait-set looks at it with another lock. Late is early enough,
 	 * but not before .armed: see wait_stirs().

@@ -12,6 +12,7 @@
 
 #include "array.h"
 #include "clock.h"
+#include "lookout.h"
 #include "options.h"
 #include "participant.h"
 #include "start.h"
@@ -21,24 +22,22 @@
 #define WORDS_MAX 64u		/* heads to sleep on; beyond, a bell is cheaper */
 #define POLL_NS 2000000u	/* no bell to be had, too many heads: look that often */
 #define LOOK_NS 1000000000u	/* that often a sleep in epoll_wait() sees to its descriptors */
+#define NEARBY 16u		/* entries behind one that has something, looked at with it */
 #define EVENTS_MAX (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP)
-
-struct entry {
-	struct agnocast_subscription *sub;
-	void	*arg;
-};
 
 struct agnocast_waitset {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;		/* .sleepers or .changers became less */
-	struct entry *entries;		/* lock, and no sleepers */
+	struct lookout_entry *entries;	/* lock, and no sleepers */
 	uint32_t count, room;
 	uint32_t next;			/* lock; where the next look begins */
 	struct watch watch;		/* lock; its descriptors change while no one sleeps */
+	struct lookout lookout;		/* lock; for those who sleep on a bell */
 	bool	foreign_first;		/* lock; in turn */
 	uint32_t sleepers;		/* lock; threads asleep with the lock not held */
 	uint32_t changers;		/* lock; threads that want them awake */
 	uint32_t spin_us;
+	uint32_t seen;			/* lock; .word at the last look at everything */
 	bool	slept;			/* lock; the last wait did: the next will */
 	_Atomic uint32_t word;		/* futex: moves when waits are to look again */
 	_Atomic bool woken;		/* agnocast_waitset_wake() */
@@ -73,6 +72,7 @@ bool waitset_try_lock(struct agnocast_waitset *ws)
 
 void waitset_unlock(struct agnocast_waitset *ws)
 {
+	lookout_forget(&ws->lookout);
 	pthread_mutex_unlock(&ws->lock);
 }
 
@@ -109,7 +109,7 @@ static int add_locked(struct agnocast_waitset *ws, struct agnocast_subscription 
 		sub->waitset = ws;
 	pthread_mutex_unlock(&sub->lock);
 	if (!ret)
-		ws->entries[ws->count++] = (struct entry){ .sub = sub, .arg = arg };
+		ws->entries[ws->count++] = (struct lookout_entry){ .sub = sub, .arg = arg };
 	return ret;
 }
 
@@ -122,6 +122,7 @@ int agnocast_waitset_add(struct agnocast_waitset *ws, struct agnocast_subscripti
 		return -ECHILD;
 	change_begin(ws);
 	ret = add_locked(ws, sub, arg);
+	lookout_forget(&ws->lookout);
 	change_end(ws);
 	errno = saved;
 	return ret;
@@ -131,6 +132,7 @@ static void forget(struct agnocast_subscription *sub)
 {
 	pthread_mutex_lock(&sub->lock);
 	sub->waitset = NULL;
+	sub->watched = NULL;
 	pthread_mutex_unlock(&sub->lock);
 }
 
@@ -145,6 +147,7 @@ int agnocast_waitset_remove(struct agnocast_waitset *ws, struct agnocast_subscri
 		if (ws->entries[i].sub != sub)
 			continue;
 		forget(sub);
+		lookout_forget(&ws->lookout);
 		memmove(&ws->entries[i], &ws->entries[i + 1],
 			(--ws->count - i) * sizeof(*ws->entries));
 		ws->next -= ws->next > i;
@@ -186,14 +189,39 @@ int agnocast_waitset_remove_fd(struct agnocast_waitset *ws, int fd)
 
 /* ---- what is ready; the lock is held ---- */
 
+/*
+ * Those that sleep on a bell. Who was woken and has found something does not go
+ * through all the others before it says so: those come first the next time.
+ */
+static int collect_at_lookout(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
+{
+	uint32_t most = ws->slept ? NEARBY : UINT32_MAX;
+	int n;
+
+	for (n = 0; n < max; n++) {
+		int i = n ? lookout_next_left(&ws->lookout, ws->entries, most) :
+			    lookout_next(&ws->lookout, ws->entries);
+
+		if (i < 0)
+			break;
+		events[n] = (struct agnocast_event){
+			.subscription = ws->entries[i].sub, .arg = ws->entries[i].arg,
+			.fd = -1,
+		};
+	}
+	return n;
+}
+
 static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_event *events,
 				 int max)
 {
 	uint32_t at = ws->next;
 	int n = 0;
 
+	if (ws->lookout.valid)
+		return collect_at_lookout(ws, events, max);
 	for (uint32_t i = 0; i < ws->count && n < max; i++) {
-		const struct entry *entry = &ws->entries[at];
+		const struct lookout_entry *entry = &ws->entries[at];
 
 		at = at + 1 < ws->count ? at + 1 : 0;
 		if (!wait_visible(entry->sub))
@@ -206,15 +234,26 @@ static int collect_subscriptions(struct agnocast_waitset *ws, struct agnocast_ev
 	return n;
 }
 
+static int collect_foreign(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
+{
+	bool rung = false;
+	int n = watch_collect(&ws->watch, events, max, &rung);
+
+	/* Heard now, and not again for the same. */
+	if (rung)
+		lookout_restart(&ws->lookout);
+	return n;
+}
+
 /* Descriptors and subscriptions share the room, the odd one goes in turn. */
 static int collect(struct agnocast_waitset *ws, struct agnocast_event *events, int max)
 {
 	int half = ws->count ? (max + ws->foreign_first) / 2 : max;
-	int n = watch_collect(&ws->watch, events, half);
+	int n = collect_foreign(ws, events, half);
 
 	ws->foreign_first = !ws->foreign_first;
 	n += collect_subscriptions(ws, events + n, max - n);
-	return n || half ? n : watch_collect(&ws->watch, events, max);
+	return n || half ? n : collect_foreign(ws, events, max);
 }
 
 /* ---- sleeping; the lock is held, given up while asleep, and held again ---- */
@@ -282,30 +321,22 @@ static int sleep_on_heads(struct agnocast_waitset *ws, uint32_t seen, uint64_t d
 static int sleep_on_bell(struct agnocast_waitset *ws, int epoll, uint32_t seen,
 			 uint64_t deadline_ns)
 {
-	bool visible, stirred = false;
+	bool stirs, stirred = false;
 	int ret = 0;
 
-	for (uint32_t i = 0; i < ws->count; i++) {
-		struct agnocast_subscription *sub = ws->entries[i].sub;
-
-		/* Relaxed: who takes from it at this moment may come after us, too. */
-		if (atomic_load_explicit(&sub->armed, memory_order_relaxed))
-			continue;
-		pthread_mutex_lock(&sub->lock);
-		wait_arm(sub, AGNOCAST_BELL_EDGE);
-		pthread_mutex_unlock(&sub->lock);
-	}
-	/* The bells before the rings: see wait.h. */
+	/* .event before the word: see disturb(). */
 	atomic_thread_fence(memory_order_seq_cst);
-	visible = atomic_load_explicit(&ws->word, memory_order_relaxed) != seen;
-	for (uint32_t i = 0; i < ws->count && !visible; i++)
-		visible = wait_stirs(ws->entries[i].sub);
-	if (!visible) {
+	stirs = atomic_load_explicit(&ws->word, memory_order_relaxed) != seen ||
+		!lookout_is_quiet(&ws->lookout);
+	if (!stirs) {
 		uint64_t look_ns = clock_ns() + LOOK_NS;
 
 		asleep(ws);
 		ret = watch_sleep(epoll, look_ns < deadline_ns ? look_ns : deadline_ns, &stirred);
 		awake(ws);
+		/* The bell, if it was that, was heard: a fence before the rings, as any look. */
+		atomic_thread_fence(memory_order_seq_cst);
+		lookout_restart(&ws->lookout);
 		/* EBADF, EINVAL: closed since; the next round makes it anew. */
 		if (ret == -ETIMEDOUT)
 			watch_look_after_event(&ws->watch);
@@ -317,19 +348,47 @@ static int sleep_on_bell(struct agnocast_waitset *ws, int epoll, uint32_t seen,
 	return ret;
 }
 
+static bool wants_bell(struct agnocast_waitset *ws)
+{
+	return ws->watch.count ||
+	       (ws->lookout.valid ? ws->lookout.sources : words_of(ws)) > WORDS_MAX;
+}
+
+/* Has it what it sleeps with, and looks at? */
+static bool is_on_bell(struct agnocast_waitset *ws)
+{
+	if (wants_bell(ws) && watch_is_open(&ws->watch) &&
+	    !lookout_prepare(&ws->lookout, ws->entries, ws->count))
+		return true;
+	lookout_forget(&ws->lookout);
+	return false;
+}
+
 static int wait_asleep(struct agnocast_waitset *ws, uint32_t seen, uint64_t deadline_ns)
 {
 	uint64_t poll_ns;
 	int epoll, ret;
 
-	if (!ws->watch.count && words_of(ws) <= WORDS_MAX)
+	if (!wants_bell(ws))
 		return sleep_on_heads(ws, seen, deadline_ns);
 	epoll = watch_epoll(&ws->watch);
-	if (epoll >= 0)
+	if (epoll >= 0 && is_on_bell(ws))
 		return sleep_on_bell(ws, epoll, seen, deadline_ns);
 	poll_ns = clock_ns() + POLL_NS;
 	ret = sleep_on_heads(ws, seen, poll_ns < deadline_ns ? poll_ns : deadline_ns);
 	return ret == -ETIMEDOUT && poll_ns < deadline_ns ? 0 : ret;
+}
+
+/* At everything, or at least at what may not wake us. */
+static int look_around(struct agnocast_waitset *ws, uint32_t seen, bool everywhere,
+		       struct agnocast_event *events, int max)
+{
+	if (!is_on_bell(ws))
+		return everywhere ? collect(ws, events, max) : 0;
+	if (everywhere || seen != ws->seen)
+		lookout_restart(&ws->lookout);
+	ws->seen = seen;
+	return everywhere ? collect(ws, events, max) : collect_at_lookout(ws, events, max);
 }
 
 static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
@@ -338,14 +397,14 @@ static int wait_locked(struct agnocast_waitset *ws, uint64_t deadline_ns,
 	uint64_t spin_ns = ws->spin_us && deadline_ns ?
 			   clock_ns() + ws->spin_us * UINT64_C(1000) : 0;
 	bool last = !deadline_ns;
-	/* Going to sleep looks at everything too: once is enough for the idle. */
+	/* Going to sleep looks at what may have changed: once is enough for the idle. */
 	bool look = last || spin_ns || !ws->slept;
 
 	ws->slept = false;
 	for (;; look = true) {
 		uint32_t seen = atomic_load_explicit(&ws->word, memory_order_acquire);
 		bool woken = atomic_exchange_explicit(&ws->woken, false, memory_order_acquire);
-		int n = look || woken ? collect(ws, events, max) : 0, ret;
+		int n = look_around(ws, seen, look || woken, events, max), ret;
 
 		if (n && ws->sleepers && watch_is_open(&ws->watch))
 			disturb(ws);	/* our bell was theirs: see below */
@@ -445,6 +504,7 @@ void agnocast_waitset_destroy(struct agnocast_waitset *ws)
 	watch_end(&ws->watch);
 	pthread_cond_destroy(&ws->moved);
 	pthread_mutex_destroy(&ws->lock);
+	lookout_free(&ws->lookout);
 	free(ws->entries);
 	free(ws);
 	errno = saved;

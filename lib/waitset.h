@@ -3,7 +3,8 @@
  * waitset.h - waiting for many subscriptions, and for descriptors of others
  *
  * Sleeps on futexes, the heads of all publishers, as long as there are few of
- * them and no descriptors; else in epoll_wait() on this process's edge bell.
+ * them and no descriptors; else in epoll_wait() on this process's edge bell, and
+ * looks at its subscriptions through lookout.h.
  *
  * Lock order: wait-set, then a subscription. Nobody holds either while asleep.
  * The list changes only while nobody sleeps: whoever changes it sends the

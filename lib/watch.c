@@ -154,7 +154,7 @@ int watch_remove(struct watch *watch, int fd)
 	return 0;
 }
 
-int watch_collect(struct watch *watch, struct agnocast_event *events, int max)
+int watch_collect(struct watch *watch, struct agnocast_event *events, int max, bool *rung)
 {
 	/* The bell and the event may be among them. */
 	struct epoll_event ready[COLLECT_MAX + 2];
@@ -163,11 +163,12 @@ int watch_collect(struct watch *watch, struct agnocast_event *events, int max)
 	if (max > COLLECT_MAX)
 		max = COLLECT_MAX;
 	n = max > 0 && watch->count ? epoll_wait(watch_epoll(watch), ready, max + 2, 0) : 0;
-	for (int i = 0; i < n && count < max; i++) {
+	for (int i = 0; i < n; i++) {
 		struct foreign *foreign = ready[i].data.u64 < MARK_BELL ?
 					  find(watch, ready[i].data.fd) : NULL;
 
-		if (foreign)
+		*rung |= ready[i].data.u64 == MARK_BELL;
+		if (foreign && count < max)
 			events[count++] = (struct agnocast_event){
 				.arg = foreign->arg, .fd = foreign->fd,
 				.events = ready[i].events,

@@ -31,8 +31,11 @@ void watch_end(struct watch *watch);
 int watch_add(struct watch *watch, int fd, uint32_t events, void *arg);
 /* -ENOENT: it is not there. */
 int watch_remove(struct watch *watch, int fd);
-/* Which of the user's are ready, up to @max. Returns how many. */
-int watch_collect(struct watch *watch, struct agnocast_event *events, int max);
+/*
+ * Which of the user's are ready, up to @max. Returns how many. *@rung becomes
+ * true if it heard the bell, which watch_sleep() does not hear again then.
+ */
+int watch_collect(struct watch *watch, struct agnocast_event *events, int max, bool *rung);
 
 /* The epoll's number, for the next system call, or -errno. */
 int watch_epoll(struct watch *watch);

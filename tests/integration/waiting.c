@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -193,6 +194,7 @@ struct waiter {
 	struct agnocast_waitset *ws;
 	_Atomic pid_t tid;
 	struct agnocast_event event;
+	_Atomic pid_t tid;
 	int	result;
 };
 
@@ -479,6 +481,62 @@ static void many_publishers_are_waited_for_without_polling(void)
 		CHECK(sleeper.got == i + 1);
 	}
 	CHECK(!agnocast_subscription_destroy(sub));
+}
+
+/* Waits until the thread is asleep in epoll_pwait2(). */
+static bool hears_the_bell(const struct waiter *waiter)
+{
+	time_t since = time(NULL);
+	char path[64], line[256];
+	FILE *f;
+
+	do {
+		usleep(1000);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)waiter->tid);
+		f = fopen(path, "r");
+		if (f && fgets(line, sizeof(line), f) && atoi(line) == SYS_epoll_pwait2) {
+			fclose(f);
+			return true;
+		}
+		if (f)
+			fclose(f);
+	} while (time(NULL) - since < 20);
+	return false;
+}
+
+/*
+ * More publishers than there are words to sleep on. The first sleep of all, which
+ * makes what it sleeps with, and later ones: each time somebody rings.
+ */
+static void a_wait_for_many_publishers_is_rung_for(void)
+{
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/rung", 10, 0);
+	struct agnocast_subscription_stats stats = { 0 };
+	struct waiter waiter = { 0 };
+	pthread_t thread;
+
+	for (int i = 0; i < 70; i++)
+		EXPECT(ask(pub, "pub %d /rung 10 0", i), "0");
+	CHECK(reached(pub, 1));
+	for (int i = 0; i < 2000 && stats.publishers < 70; i++) {
+		usleep(5000);
+		CHECK(!agnocast_subscription_stats_get(sub, &stats, sizeof(stats)));
+	}
+	CHECK(waiter.ws = set_of(&sub, 1));
+	for (int i = 0; i < 10; i++) {
+		unsigned long before = wakes_of(pub);
+
+		waiter.tid = 0;
+		CHECK(!pthread_create(&thread, NULL, wait_for_ever, &waiter));
+		CHECK(hears_the_bell(&waiter));
+		EXPECT(ask(pub, "publish 0 %d 1", i + 1), "0");
+		CHECK(wakes_of(pub) == before + 1);
+		pthread_join(thread, NULL);
+		CHECK(waiter.result == 1 && waiter.event.subscription == sub);
+		CHECK(take_one(sub, 0) == i + 1);
+	}
+	end(waiter.ws, &sub, 1);
 }
 
 /*
@@ -831,6 +889,8 @@ static void a_wait_hears_of_messages_after_one_that_another_thread_took(void)
 }
 
 static const struct test tests[] = {
+	/* First: later, the bell may have been rung before the first sleep. */
+	{ "a_wait_for_many_publishers_is_rung_for", a_wait_for_many_publishers_is_rung_for },
 	{ "ready_is_reported_in_turn_until_taken", ready_is_reported_in_turn_until_taken },
 	{ "what_is_left_is_reported_whoever_was_removed",
 	  what_is_left_is_reported_whoever_was_removed },

@@ -753,22 +753,36 @@ inline arm()
 	}
 }
 
-/* sleep_on_bell(): the event is used up, the eventfd is never read; reset(): it is. */
+/* sleep_on_bell(), twice: the event is used up, the eventfd is never read; reset(): it is. */
 inline wait_for_news()
 {
 #if BELL == LEVEL && !defined(M_RESET_AFTER_ARM)
 	d_step { rung = rung & ~BIT(s) };
 #endif
-#ifdef M_ARM_AFTER_LOOK
-	peek();
-	arm();
+	if
+#if BELL == EDGE
+	/*
+	 * A wait-set, settle(): asked for before the look that found nothing, which
+	 * came after the bell was heard.
+	 */
+#ifdef M_HEARD_AFTER_LOOK
+	:: d_step { armed -> rung = rung & ~BIT(s) }
 #else
-	arm();
+	:: armed
+#endif
+#endif
+	:: skip;
+#ifdef M_ARM_AFTER_LOOK
+		peek();
+		arm()
+#else
+		arm();
 #ifndef M_NO_ARM_FENCE
-	fence(ME);
+		fence(ME);
 #endif
-	peek();
+		peek()
 #endif
+	fi;
 #if BELL == LEVEL
 #ifdef M_RESET_AFTER_ARM
 	d_step { rung = rung & ~BIT(s) };

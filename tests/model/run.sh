@@ -166,6 +166,7 @@ bounded()
 	finds ARM_AFTER_LOOK lost "$one -DBELL=EDGE -DLAST=2"
 	finds NO_ARM_FENCE lost "$one -DBELL=EDGE -DLAST=2"
 	finds ARM_ONCE lost "$one -DBELL=EDGE"
+	finds HEARD_AFTER_LOOK lost "$one -DBELL=EDGE -DLAST=2"
 	finds RESET_AFTER_ARM lost "$one -DBELL=LEVEL -DLAST=2"
 	finds NEWCOMER_NOT_RUNG lost "$join -DBELL=EDGE -DLAST=2"
 	finds HEAD_BEFORE_OLDEST ahead "$join -DTL -DLAST=5"
