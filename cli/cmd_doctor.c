@@ -48,6 +48,7 @@ static const struct {
 	{ "/dev/shm", check_shm, true },
 	{ "message queues", check_queues, false },
 	{ "memory", check_memory, false },
+	{ "memory cgroup", check_cgroup, true },
 	{ "logind", check_logind, false },
 	{ "processes", check_members, true },
 	{ "limits", check_limits, true },

@@ -31,7 +31,6 @@
 
 #define NOT_FOUND	127
 #define NOT_RUN		126
-#define MEMPOOL		"64M"
 #define LIBRARY		"libagnocast.so"
 #define START_MS	5000
 
@@ -42,7 +41,7 @@ static const char usage_text[] =
 "Runs COMMAND with libagnocast preloaded, so that its heap is shared memory. If\n"
 "there is no registry, an agnocastd is started for it and stopped afterwards.\n"
 "\n"
-"  -m, --mempool SIZE   MEMPOOL_SIZE: bytes, or with k, M, G ($MEMPOOL_SIZE, else " MEMPOOL ")\n"
+"  -m, --mempool SIZE   MEMPOOL_SIZE: bytes, or with k, M, G ($MEMPOOL_SIZE, else " COMMAND_MEMPOOL ")\n"
 "  -M, --max SIZE       AGNOCAST_MEMPOOL_MAX: how far the heap may grow\n"
 "      --strict         AGNOCAST_STRICT=1: end at the start if it can't take part\n"
 "      --prefault       AGNOCAST_PREFAULT=1: touch the memory at the start\n"
@@ -342,7 +341,7 @@ static void parse(int argc, char **argv)
 
 	run.registry = command_registry();
 	if (!size || !*size)
-		setenv("MEMPOOL_SIZE", MEMPOOL, 1);
+		setenv("MEMPOOL_SIZE", COMMAND_MEMPOOL, 1);
 	while ((c = getopt_long(argc, argv, "+m:M:hV", table, NULL)) != -1) {
 		switch (c) {
 		case 'm': set_size("-m", "MEMPOOL_SIZE", optarg); break;

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#define COMMAND_MEMPOOL	"64M"	/* what `agnocast run` sets where there is no MEMPOOL_SIZE */
+
 int cmd_trace(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_run(int argc, char **argv);

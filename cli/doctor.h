@@ -43,6 +43,9 @@ void check_memory(struct doctor *doctor);
 void check_logind(struct doctor *doctor);
 void check_ebpf(struct doctor *doctor);
 
+/* check_cgroup.c */
+void check_cgroup(struct doctor *doctor);
+
 /* check_process.c */
 void check_members(struct doctor *doctor);
 void check_limits(struct doctor *doctor);

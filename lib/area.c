@@ -267,7 +267,7 @@ static int say_no_room(int err, char *why, size_t len)
 static int check_cgroup(uint64_t need, char *why, size_t len)
 {
 	char file[256] = "";
-	uint64_t room = cgroup_room("", file, sizeof(file));
+	uint64_t room = cgroup_room("", 0, file, sizeof(file));
 
 	if (need <= room)
 		return 0;

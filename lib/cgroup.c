@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cgroup.c - how much more memory the control groups of this process allow
+ * cgroup.c - how much more memory the control groups of a process allow
  *
  * Memory is charged when it is promised, so a MEMPOOL_SIZE beyond the limit
  * would be SIGKILL. Errs on the side of going on: whatever cannot be read is no
@@ -18,6 +18,7 @@
 
 #define PATH	1024
 #define LINE	(3 * PATH)
+#define UNLIMITED	(UINT64_C(1) << 62)	/* version 1: the largest signed number of whole pages */
 
 /* What the two versions of control groups call the same. */
 struct names {
@@ -53,7 +54,7 @@ static FILE *open_file(const char *dir, const char *name)
 	return fopen(path, "re");
 }
 
-/* UINT64_MAX: "max", or there is no such file. */
+/* UINT64_MAX: "max", what version 1 calls unlimited, or there is no such file. */
 static uint64_t number(const struct group *group, const char *name)
 {
 	FILE *f = open_file(group->dir, name);
@@ -65,7 +66,7 @@ static uint64_t number(const struct group *group, const char *name)
 	if (fgets(text, sizeof(text), f) && text[0] >= '0' && text[0] <= '9')
 		value = strtoull(text, NULL, 10);
 	fclose(f);
-	return value;
+	return value < UNLIMITED ? value : UINT64_MAX;
 }
 
 /* What the kernel can drop instead of killing. */
@@ -135,11 +136,15 @@ static bool lists(const char *list, const char *word)
 	return false;
 }
 
-/* Which group are we in? "4:memory:/path", or "0::/path" if no such line is there. */
-static bool find_path(const char *root, struct group *group, char *path, size_t len)
+/* Which group is it in? "4:memory:/path", or "0::/path" if no such line is there. */
+static bool find_path(const char *root, uint32_t pid, struct group *group, char *path, size_t len)
 {
-	FILE *f = open_file(root, "proc/self/cgroup");
-	char line[PATH + 64], *controllers, *where;
+	char line[PATH + 64], name[32] = "proc/self/cgroup", *controllers, *where;
+	FILE *f;
+
+	if (pid)
+		snprintf(name, sizeof(name), "proc/%u/cgroup", pid);
+	f = open_file(root, name);
 
 	group->names = NULL;
 	while (f && fgets(line, sizeof(line), f)) {
@@ -207,13 +212,13 @@ static bool find_mount(const char *root, const char *path, struct group *group)
 	return found;
 }
 
-uint64_t cgroup_room(const char *root, char *file, size_t len)
+uint64_t cgroup_room(const char *root, uint32_t pid, char *file, size_t len)
 {
 	uint64_t least = UINT64_MAX, room;
 	char path[PATH], *slash;
 	struct group group;
 
-	if (!find_path(root, &group, path, sizeof(path)) || !find_mount(root, path, &group))
+	if (!find_path(root, pid, &group, path, sizeof(path)) || !find_mount(root, path, &group))
 		return least;
 	for (;;) {
 		room = room_of(&group);

@@ -20,6 +20,12 @@ export BUILD=${BUILD:-$(cd "$here/../../build" && pwd)}
 # shellcheck source=tests/compat/cases.sh
 . "$here/cases.sh"
 
+for built in lib/libagnocast.so tools/agnocastd tests/compat/measure tests/compat/witness.so; do
+	[ -e "$BUILD/$built" ] && continue
+	echo "run.sh: no $BUILD/$built: make && make -C tests/compat" >&2
+	exit 2
+done
+
 if [ -z "${COMPAT_ALONE:-}" ]; then
 	if unshare -m true 2>/dev/null; then
 		exec unshare -m env COMPAT_ALONE=yes "$0" "$@"

@@ -12,6 +12,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/sandbox.sh"
+. "$here/cgroup.sh"
 
 victim=$BUILD/tests/integration/top_victim
 hello=$BUILD/examples/hello_talker
@@ -155,6 +156,7 @@ test_healthy()
 	says healthy_window 'address window' ok '180000000000\+16T is free'
 	says healthy_shm /dev/shm ok 'of 512M are used'
 	says healthy_queues 'message queues' ok '1 of 256'
+	says healthy_cgroup 'memory cgroup' ok '^no limit|^[0-9.]+[KMGTP] left: /'
 	says healthy_mappings mappings ok '1 mappings'
 	doctor -p "$talker"
 	is one_process_status "$status" 0
@@ -167,7 +169,7 @@ test_healthy()
 	doctor -p 4194303
 	says no_process_is_said processes fail 'no process 4194303'
 	"$agnocast" doctor -q >"$dir/out"
-	is quiet_is_one_line "$(wc -l <"$dir/out") $(tail -n 1 "$dir/out")" "1 0 failures, 0 warnings, 13 ok, 0 skipped"
+	is quiet_is_one_line "$(wc -l <"$dir/out") $(tail -n 1 "$dir/out")" "1 0 failures, 0 warnings, 14 ok, 0 skipped"
 }
 
 test_ls()
@@ -279,6 +281,48 @@ test_sick_machine()
 	umount /dev/shm
 	sh -c "ulimit -v 200000; exec '$plain' doctor -j" >"$dir/json" 2>"$dir/err"
 	says window_over_the_limit 'address window' warn "can't be had here"
+}
+
+# A group that leaves too little for the caller, for a member, for a member that grew.
+test_memory_group()
+{
+	local limit left
+	if ! make_memory_group 256M; then
+		skip memory_group "may not make a memory cgroup here"
+		return
+	fi
+	limit=$group/$group_limit
+	"${in_group[@]}" "$agnocast" doctor -j >"$dir/json"
+	is wide_group_status "$?" 0
+	says wide_group 'memory cgroup' ok "^[12][0-9.]+M left: $limit\$"
+	MEMPOOL_SIZE=300M "${in_group[@]}" "$agnocast" doctor -j >"$dir/json"
+	is narrow_group_status "$?" 2
+	says narrow_group 'memory cgroup' fail "^[12][0-9.]+M left, MEMPOOL_SIZE=300M is refused .*: $limit\$"
+	remedy narrow_group_remedy 'memory cgroup' 'raise it .*lower MEMPOOL_SIZE'
+	doctor
+	says another_group_is_no_matter 'memory cgroup' ok .
+	doctor -p $$
+	says group_of_a_process 'memory cgroup' ok .
+	# Joined, without an endpoint: nothing was promised yet.
+	start bystander "${in_group[@]}" "$agnocast" run -m 300M sh -c 'echo ready; read x'
+	doctor -p "$started"
+	says member_in_a_narrow_group 'memory cgroup' fail "^pid $started sh: [12][0-9.]+M left, an endpoint takes (29[0-9]|300)M .*: $limit\$"
+	kill "$started"
+	wait "$started" 2>/dev/null
+	start full "${in_group[@]}" "$agnocast" run -m 64M "$hello"
+	doctor -p "$started"
+	is member_with_room_status "$status" 0
+	says member_with_room 'memory cgroup' ok "^[12][0-9.]+M left: $limit\$"
+	# Less than a tenth of what it has, and enough for those who fill it up.
+	left=$(jq -r '.checks[] | select(.check == "memory cgroup") | .text' "$dir/json" | grep -oE '^[0-9]+')
+	"${in_group[@]}" head -c $((left - 4))M /dev/zero >/dev/shm/filling
+	doctor -p "$started"
+	is member_without_room_status "$status" 1
+	says member_without_room 'memory cgroup' warn "^pid $started hello_talker: .* left, it has .* and is killed for more: $limit\$"
+	rm /dev/shm/filling
+	kill "$started"
+	wait "$started" 2>/dev/null
+	check memory_group_is_gone "$group stays" remove_memory_group
 }
 
 # names - what there is, in one line
@@ -399,6 +443,7 @@ test_refusal
 test_refusing_publisher
 test_sick_processes
 test_sick_machine
+test_memory_group
 test_clean
 test_run
 summary

@@ -10,6 +10,7 @@
 set -u
 
 programs=$BUILD/tests/integration
+. "$(dirname "$0")/cgroup.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
@@ -374,40 +375,19 @@ full_shm()
 		LD_PRELOAD=$AGNOCAST_LIB exec "$0"' "$programs/heap_join"
 }
 
-# memory_group - where this shell's memory cgroup may have one below it, and the name of its limit
-memory_group()
-{
-	local below
-	below=$(sed -n 's/^[0-9]*:\([^:]*,\)*memory\(,[^:]*\)*://p' /proc/self/cgroup)
-	if [ -n "$below" ] && [ -w "/sys/fs/cgroup/memory$below" ]; then
-		echo "/sys/fs/cgroup/memory${below%/} memory.limit_in_bytes"
-		return
-	fi
-	below=$(sed -n 's/^0:://p' /proc/self/cgroup)
-	grep -qw memory "/sys/fs/cgroup${below%/}/cgroup.subtree_control" 2>/dev/null &&
-		[ -w "/sys/fs/cgroup$below" ] && echo "/sys/fs/cgroup${below%/} memory.max"
-}
-
 # A limit that would kill is said instead, at the first endpoint.
 memory_limit()
 {
-	local dir limit
-	read -r dir limit < <(memory_group)
-	dir=$dir/agnocast-test.$$
-	if [ -z "$limit" ] || ! mkdir "$dir" 2>/dev/null; then
+	if ! make_memory_group 48M; then
 		skip memory_limit "may not make a memory cgroup here"
 		return
 	fi
-	echo 48M >"$dir/$limit"
 	MEMPOOL_SIZE=64M says memory_limit_refuses_to_participate \
-		"MEMPOOL_SIZE is 67174400 bytes, of which 6[0-9]* .*${dir#/sys/fs/cgroup}/$limit leaves only [1-4][0-9]{7}: " \
-		bash -c 'echo $$ >"$1/cgroup.procs" && exec "$0" publish </dev/null' \
-		"$programs/heap_mlock" "$dir"
+		"MEMPOOL_SIZE is 67174400 bytes, of which 6[0-9]* .*${group#/sys/fs/cgroup}/$group_limit leaves only [1-4][0-9]{7}: " \
+		"${in_group[@]}" "$programs/heap_mlock" publish </dev/null
 	MEMPOOL_SIZE=8M says memory_limit_that_suffices '^ready$' \
-		bash -c 'echo $$ >"$1/cgroup.procs" && exec "$0" publish </dev/null' \
-		"$programs/heap_mlock" "$dir"
-	for _ in $(seq 100); do rmdir "$dir" 2>/dev/null && return; sleep 0.05; done
-	not_ok memory_limit "$dir stays"
+		"${in_group[@]}" "$programs/heap_mlock" publish </dev/null
+	remove_memory_group || not_ok memory_limit "$group stays"
 }
 
 # --- programs that know nothing of us

@@ -79,7 +79,7 @@ static void group(const char *dir, uint64_t max, uint64_t current, uint64_t cach
 static uint64_t room(void)
 {
 	file[0] = 0;
-	return cgroup_room(root, file, sizeof(file));
+	return cgroup_room(root, 0, file, sizeof(file));
 }
 
 static void expect_room(uint64_t bytes, const char *where)
@@ -136,6 +136,19 @@ Test(cgroup, what_can_be_dropped_is_room)
 	expect_room(0, "/sys/fs/cgroup/a/memory.max");
 }
 
+Test(cgroup, another_process_may_be_in_another_group)
+{
+	put("proc/self/cgroup", "0::/a\n");
+	put("proc/77/cgroup", "0::/b\n");
+	put("proc/self/mountinfo", V2);
+	group("/a", 100 * MIB, 30 * MIB, 0);
+	group("/b", 100 * MIB, 60 * MIB, 0);
+	expect_room(70 * MIB, "/sys/fs/cgroup/a/memory.max");
+	cr_expect_eq(cgroup_room(root, 77, file, sizeof(file)), 40 * MIB);
+	cr_expect(strstr(file, "/b/memory.max"), "%s", file);
+	cr_expect_eq(cgroup_room(root, 78, file, sizeof(file)), UINT64_MAX);
+}
+
 /* In a container: a name space of its own, or the host's names and a part of the tree. */
 Test(cgroup, a_container_has_the_limit_at_the_mount_point)
 {
@@ -168,6 +181,8 @@ Test(cgroup, version_1_has_other_names)
 	    "\ntotal_active_file %" PRIu64 "\n", 5 * MIB, 6 * MIB);
 	put("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
 	put("sys/fs/cgroup/memory/memory.usage_in_bytes", "%" PRIu64 "\n", 90 * MIB);
+	put("proc/78/cgroup", "4:cpu,memory:/\n");
+	cr_expect_eq(cgroup_room(root, 78, file, sizeof(file)), UINT64_MAX);
 	put("sys/fs/cgroup/memory/a/memory.memsw.limit_in_bytes", "%" PRIu64 "\n", 100 * MIB);
 	put("sys/fs/cgroup/memory/a/memory.memsw.usage_in_bytes", "%" PRIu64 "\n", 85 * MIB);
 	sysinfo(&info);
