@@ -6,7 +6,8 @@
  * in one cache line and whose readers poll the next slot. Payloads lie in a
  * pool of twice as many chunks as there are slots. Nothing is checked, claimed
  * or reclaimed, nobody may join late, die or lag. A sleeper says so, fences
- * and looks again; only it lowers its flag.
+ * and looks again; only it lowers its flag. Who reads many rings has one futex
+ * word for all of them.
  */
 
 #include "bench.h"
@@ -46,6 +47,14 @@ struct ring {
 	_Alignas(4096) char pool[];
 };
 
+/* What a process that reads many rings sleeps on. */
+struct bed {
+	_Alignas(64) _Atomic uint32_t bell;	/* futex word */
+	_Atomic uint32_t asleep;
+};
+
+static struct bed *beds;	/* of args.meeting->readers; none: each ring has its own */
+
 struct floor_pub {
 	struct ring *ring;
 	uint64_t seq, chunk;
@@ -65,28 +74,34 @@ static size_t chunk_bytes(void)
 	return (args.bytes + 4095ul) / 4096 * 4096;
 }
 
-/* Whoever comes first makes the file; it is full of zeros, as a ring begins. */
-static struct ring *map_ring(const char *topic)
+/* Whoever comes first makes the file; it is full of zeros, as all in it begins. */
+static void *map_file(const char *name, size_t size)
 {
-	size_t size = sizeof(struct ring) + 2 * SLOTS * chunk_bytes();
 	char path[256];
-	void *ring;
+	void *start;
 	int fd;
 
-	/* "/bench/ping" in DIR/ping */
-	snprintf(path, sizeof(path), "%s%s", args.dir, strrchr(topic, '/'));
+	snprintf(path, sizeof(path), "%s%s", args.dir, name);
 	fd = open(path, O_RDWR | O_CREAT, 0600);
 	if (fd < 0 || ftruncate(fd, (off_t)size))
 		die("%s: %m", path);
-	ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (ring == MAP_FAILED)
+	start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (start == MAP_FAILED)
 		die("%s: %m", path);
 	close(fd);
-	return ring;
+	return start;
+}
+
+static struct ring *map_ring(const char *topic)
+{
+	/* "/bench/ping" in DIR/ping */
+	return map_file(strrchr(topic, '/'), sizeof(struct ring) + 2 * SLOTS * chunk_bytes());
 }
 
 void peer_start(void)
 {
+	if (args.topics > 1)
+		beds = map_file("/beds", READERS * sizeof(*beds));
 }
 
 void peer_stop(void)
@@ -144,14 +159,27 @@ void *peer_loan(void *p, size_t bytes)
 	return pub->ring->pool + pub->chunk++ % (2 * SLOTS) * pub->chunk_bytes;
 }
 
+static void wake_sleepers(_Atomic uint32_t *asleep, _Atomic uint32_t *bell)
+{
+	if (!atomic_load_explicit(asleep, memory_order_relaxed))
+		return;
+	atomic_fetch_add_explicit(bell, 1, memory_order_relaxed);
+	syscall(SYS_futex, bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+static void wake_beds(void)
+{
+	uint32_t n = atomic_load_explicit(&args.meeting->readers, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < n; i++)
+		wake_sleepers(&beds[i].asleep, &beds[i].bell);
+}
+
 static void wake(struct ring *ring)
 {
 	uint32_t readers = atomic_load_explicit(&ring->readers, memory_order_relaxed);
 
-	if (atomic_load_explicit(&ring->asleep, memory_order_relaxed)) {
-		atomic_fetch_add_explicit(&ring->bell, 1, memory_order_relaxed);
-		syscall(SYS_futex, &ring->bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-	}
+	wake_sleepers(&ring->asleep, &ring->bell);
 	for (uint32_t i = 0; i < readers; i++)
 		if (atomic_load_explicit(&ring->reader[i].asleep, memory_order_relaxed)) {
 			uint64_t one = 1;
@@ -175,7 +203,10 @@ void peer_publish(void *p, void *message, size_t bytes)
 		return;
 	/* The slot before the sleepers' flags; a sleeper does it the other way. */
 	atomic_thread_fence(memory_order_seq_cst);
-	wake(pub->ring);
+	if (beds)
+		wake_beds();
+	else
+		wake(pub->ring);
 }
 
 static bool look(struct floor_sub *sub)
@@ -259,19 +290,73 @@ void peer_release(void *sub, struct message *message)
 	(void)message;
 }
 
-void *peer_set(void **subs, unsigned int count)
+/* What a look needs, side by side. */
+struct floor_set {
+	struct floor_sub **subs;
+	struct bed *bed;
+	unsigned int count, at;
+	struct {
+		const _Atomic uint64_t *seq;
+		uint64_t next;
+	} look[];
+};
+
+static void look_at_next(struct floor_set *set, unsigned int i)
 {
-	(void)subs;
-	(void)count;
-	unsupported("a set of subscriptions");
+	struct floor_sub *sub = set->subs[i];
+
+	set->look[i].seq = &sub->ring->slot[sub->next % SLOTS].seq;
+	set->look[i].next = sub->next;
 }
 
-bool peer_set_take(void *set, struct message *message, unsigned int *index)
+void *peer_set(void **subs, unsigned int count)
 {
-	(void)set;
-	(void)message;
-	(void)index;
+	struct floor_set *set = calloc(1, sizeof(*set) + count * sizeof(set->look[0]));
+	uint32_t index = atomic_fetch_add(&args.meeting->readers, 1);
+
+	if (!beds || index >= READERS)
+		die("a set is for the readers of many topics, of which there are %u", READERS);
+	set->subs = (struct floor_sub **)subs;
+	set->bed = &beds[index];
+	set->count = count;
+	for (unsigned int i = 0; i < count; i++)
+		look_at_next(set, i);
+	return set;
+}
+
+/* Beginning behind the last one. */
+static bool look_at_all(struct floor_set *set)
+{
+	for (unsigned int n = 0; n < set->count; n++) {
+		if (atomic_load_explicit(set->look[set->at].seq, memory_order_acquire) >=
+		    set->look[set->at].next)
+			return true;
+		set->at = set->at + 1 < set->count ? set->at + 1 : 0;
+	}
 	return false;
+}
+
+bool peer_set_take(void *p, struct message *message, unsigned int *index)
+{
+	struct floor_set *set = p;
+	bool found = false;
+
+	while (!found) {
+		uint32_t bell = atomic_load_explicit(&set->bed->bell, memory_order_relaxed);
+
+		/* Said before it is looked, so that one look at all is enough. */
+		atomic_store_explicit(&set->bed->asleep, 1, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst);
+		found = look_at_all(set);
+		if (!found)
+			syscall(SYS_futex, &set->bed->bell, FUTEX_WAIT, bell, NULL, NULL, 0);
+		atomic_store_explicit(&set->bed->asleep, 0, memory_order_relaxed);
+	}
+	*index = set->at;
+	if (!peer_take(set->subs[*index], message))
+		return false;
+	look_at_next(set, *index);
+	return true;
 }
 
 /* Nothing here knows what a cloud is: the floor is for flat messages. */

@@ -9,7 +9,7 @@ import subprocess
 
 from run import Failed, PROGRAMS, REPO, be_real_time, cell_dir, collect, die_with_parent
 
-TRANSPORTS = ['agnocast', 'iceoryx', 'cyclone']
+TRANSPORTS = ['floor', 'agnocast', 'iceoryx', 'cyclone']
 
 
 def recordings():
@@ -22,7 +22,7 @@ def run_once(machine, peer, rate, seconds, pcd):
     meeting = os.memfd_create('bench')
     os.ftruncate(meeting, 4096)
     env = dict(os.environ)
-    env.update(peer.environment({'bytes': 6 << 20, 'depth': 4}))
+    env.update(peer.environment({'bytes': 6 << 20, 'depth': 4}), BENCH_DIR=cell_dir(machine))
     processes = []
 
     def prepare():

@@ -142,9 +142,11 @@ def targets(document):
     fan = find(document, 'fanout', 'agnocast')
     add('system calls of a publish to 8 sleepers', fan and fan['median'].get('calls'), 1.05)
     add('system calls a message when nobody sleeps', flow and flow['median'].get('calls'), 0.01)
+    many = {label: find(document, 'many', label, size=4096)
+            for label in ('futex', 'agnocast', 'iceoryx WaitSet')}
     add('200 topics x 2 x 100 Hz, p99.9, to iceoryx',
-        ratio(find(document, 'many', 'agnocast', size=4096),
-              find(document, 'many', 'iceoryx WaitSet', size=4096), 'p999_us'), 0.7)
+        ratio(many['agnocast'], many['iceoryx WaitSet'], 'p999_us'), 0.7,
+        floor=ratio(many['futex'], many['iceoryx WaitSet'], 'p999_us'))
     for label in ('iceoryx WaitSet', 'cyclone', 'zeromq'):
         clouds = ratio(find(document, 'clouds', label, size=6000512),
                        find(document, 'clouds', 'agnocast', size=6000512), 'p50_us')
@@ -152,9 +154,9 @@ def targets(document):
     lidar = {entry['peer']: entry for entry in document.get('pipeline', [])}
     if 'agnocast' in lidar and 'cyclone' in lidar:
         for metric, limit in (('mean', 0.84), ('worst', 0.75)):
-            pairs = zip(lidar['agnocast']['each'][metric], lidar['cyclone']['each'][metric])
             add(f'lidar pipeline, {metric} response, to cyclone',
-                median([a / b for a, b in pairs if a and b]), limit)
+                ratio(lidar['agnocast'], lidar['cyclone'], metric), limit,
+                floor=ratio(lidar.get('floor'), lidar['cyclone'], metric))
     return made
 
 
