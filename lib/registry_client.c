@@ -29,7 +29,7 @@
 
 #include "raw.h"
 
-#define POSTED_MAX 64	/* bytes of a command's structure */
+#define POSTED_MAX 64	/* bytes of a posted command's structure */
 
 static void lock_take(uint32_t *lock)
 {
@@ -162,7 +162,7 @@ void registry_client_forget(struct registry_client *client)
 		close(client->fd);
 	client->fd = -1;
 	client->token = NULL;
-	client->posted = 0;
+	client->posts = 0;
 	client->lock = 0;
 }
 
@@ -300,25 +300,24 @@ static int hang_up(struct registry_client *client)
 	if (is_ours(client))
 		close(client->fd);
 	client->fd = -1;
-	client->posted = 0;
+	client->posts = 0;
 	return -ENOTCONN;
 }
 
-/* The reply to what was posted, before any other. */
+/* The replies to what was posted, before any other. */
 static int read_posted(struct registry_client *client)
 {
 	char reply[POSTED_MAX];
 	struct extras none = { .fd_in = -1 };
 	int32_t result = 0;
-	unsigned int cmd = client->posted;
 
-	if (!cmd)
-		return 0;
-	client->posted = 0;
-	client->posted_ret = -ENOTCONN;
-	if (receive_reply(client->fd, reply, cmd, &none, &result))
-		return hang_up(client);
-	client->posted_ret = result;
+	for (unsigned int i = 0; i < client->posts; i++) {
+		client->posted_ret = -ENOTCONN;
+		if (receive_reply(client->fd, reply, client->posted[i], &none, &result))
+			return hang_up(client);
+		client->posted_ret = result;
+	}
+	client->posts = 0;
 	return 0;
 }
 
@@ -339,12 +338,15 @@ static int receive_from_daemon(struct registry_client *client, unsigned int cmd,
 	return result;
 }
 
-/* To be had again if the host closed our descriptor. */
-static int reach(struct registry_client *client)
+/*
+ * To be had again if the host closed our descriptor. Reads what was posted, if
+ * as many replies as @posts are unread.
+ */
+static int reach(struct registry_client *client, unsigned int posts)
 {
 	if (is_ours(client))
-		return client->daemon ? read_posted(client) : 0;
-	client->posted = 0;
+		return client->posts >= posts ? read_posted(client) : 0;
+	client->posts = 0;
 	return connect_to(client) ? -ENOTCONN : 0;
 }
 
@@ -355,7 +357,7 @@ static int call_device(struct registry_client *client, unsigned int cmd, void *a
 
 static int call_locked(struct registry_client *client, unsigned int cmd, void *arg)
 {
-	int ret = reach(client);
+	int ret = reach(client, 1);
 
 	if (ret)
 		return ret;
@@ -406,7 +408,7 @@ int registry_client_wake(struct registry_client *client, struct agnocast_wake *a
 static int join_daemon(struct registry_client *client, struct agnocast_version *version,
 		       struct agnocast_new_shm *shm, void (*meanwhile)(void))
 {
-	int ret = reach(client), ret2;
+	int ret = reach(client, 1), ret2;
 
 	if (ret)
 		return ret;
@@ -456,11 +458,11 @@ void registry_client_post(struct registry_client *client, unsigned int cmd, void
 
 	lock_take(&client->lock);
 	if (client->daemon && _IOC_SIZE(cmd) <= POSTED_MAX) {
-		ret = reach(client);
+		ret = reach(client, REGISTRY_POSTS);
 		if (!ret)
 			ret = send_to_daemon(client, cmd, arg);
 		if (!ret)
-			client->posted = cmd;
+			client->posted[client->posts++] = cmd;
 	} else {
 		ret = call_locked(client, cmd, arg);
 	}
@@ -474,8 +476,8 @@ int registry_client_settle(struct registry_client *client)
 	int saved = errno, ret;
 
 	lock_take(&client->lock);
-	if (client->posted && !is_ours(client)) {
-		client->posted = 0;
+	if (client->posts && !is_ours(client)) {
+		client->posts = 0;
 		client->posted_ret = -ENOTCONN;
 	}
 	read_posted(client);

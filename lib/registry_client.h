@@ -14,13 +14,16 @@
 #include <stdint.h>
 #include <uapi/agnocast.h>
 
+#define REGISTRY_POSTS 2	/* so many replies may be left unread */
+
 struct registry_client {
 	int	fd;		/* kept high; -1: closed */
 	bool	daemon;
 	uint64_t dev, ino;	/* of fd, to notice a host that closed it */
 	void	*token;		/* device: the token page, else NULL */
 	uint32_t lock;		/* daemon: one request at a time */
-	unsigned int posted;	/* lock; command whose reply nobody read yet; 0: none */
+	unsigned int posted[REGISTRY_POSTS];	/* lock; commands whose replies nobody read yet */
+	unsigned int posts;	/* lock; so many of them */
 	int	posted_ret;	/* lock; what the last one said */
 	char	address[108];	/* where we found it */
 };
