@@ -148,7 +148,7 @@ void *area_heap_grow(size_t size, size_t align)
 
 	if (align < area.page)
 		align = area.page;
-	pthread_mutex_lock(&area_lock);
+	pi_mutex_lock(&area_lock);
 	start = ((area_heap_base + area.heap_top + align - 1) & ~(align - 1)) - area_heap_base;
 	if (!__builtin_add_overflow(start, size, &top) && top <= area_heap_size &&
 	    start >= area.heap_top) {
@@ -166,7 +166,7 @@ void area_heap_shrink(void *p, size_t size)
 {
 	size_t offset = (uintptr_t)p - area_heap_base;
 
-	pthread_mutex_lock(&area_lock);
+	pi_mutex_lock(&area_lock);
 	if (offset + size == area.heap_top)
 		area.heap_top = offset;
 	pthread_mutex_unlock(&area_lock);
@@ -176,7 +176,7 @@ uint64_t area_control_grow(size_t len, int *err)
 {
 	uint64_t block, end;
 
-	pthread_mutex_lock(&area_lock);
+	pi_mutex_lock(&area_lock);
 	block = area.control_top;
 	end = block + len;
 	*err = 0;
@@ -243,7 +243,7 @@ int area_fd(void)
 {
 	int fd;
 
-	pthread_mutex_lock(&area_lock);
+	pi_mutex_lock(&area_lock);
 	fd = area.private ? -ECHILD : shmfile_fd(&area.file);
 	pthread_mutex_unlock(&area_lock);
 	return fd;
@@ -413,7 +413,7 @@ void area_destroy(void)
 
 void area_unlink(void)
 {
-	pthread_mutex_lock(&area_lock);
+	pi_mutex_lock(&area_lock);
 	if (!area.private)
 		shmfile_unlink(&area.file);
 	pthread_mutex_unlock(&area_lock);
@@ -423,7 +423,7 @@ void area_fork_prepare(void)
 {
 	block_fork_prepare();
 	pages_fork_prepare();
-	pthread_mutex_lock(&area_lock);
+	pi_mutex_lock(&area_lock);
 }
 
 void area_fork_share(void)

@@ -19,6 +19,7 @@ HEAP_SRCS := \
 	maps.c \
 	memlock.c \
 	pages.c \
+	pi_mutex.c \
 	probes.c \
 	shmfile.c \
 	start.c \

@@ -260,6 +260,12 @@ int heap_os_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t
 	return 0;
 }
 
+/* After it tried, and spun. */
+int heap_os_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	return pi_mutex_wait(mutex);
+}
+
 int heap_os_pthread_setname_np(pthread_t thread, const char *name)
 {
 	(void)name;

@@ -60,6 +60,7 @@ int heap_os_creat(const char *path, mode_t mode);
 int heap_os_close(int fd);
 void *heap_os_dlsym(void *handle, const char *name);
 int heap_os_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr);
+int heap_os_pthread_mutex_lock(pthread_mutex_t *mutex);
 int heap_os_pthread_setname_np(pthread_t thread, const char *name);
 int heap_os_Unwind_Backtrace(void *trace, void *arg);
 uintptr_t heap_os_Unwind_GetIP(void *context);

@@ -196,7 +196,7 @@ static int fill_small(size_t first, size_t end)
 static void breathe(void)
 {
 	pthread_mutex_unlock(&pages_lock);
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 }
 
 /*
@@ -336,7 +336,7 @@ int pages_commit(void *p, size_t len)
 	bool grew, kick = false;
 	int ret = 0;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	pages.callers++;
 	grew = bitmap_find(pages.committed, false, first, end) < end;
 	if (grew) {
@@ -363,13 +363,13 @@ int pages_decommit(void *p, size_t len)
 	size_t first = ((uintptr_t)p - pages.base) / pages.page;
 	size_t end = first + len / pages.page, kept = first;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	if (end > pages.promised) {
 		if (first < pages.promised) {
 			kept = pages.promised;
 			pthread_mutex_unlock(&pages_lock);
 			memset(p, 0, (kept - first) * pages.page);
-			pthread_mutex_lock(&pages_lock);
+			pi_mutex_lock(&pages_lock);
 			bitmap_set(pages.used, false, first, kept);
 		}
 		punch(kept, end);
@@ -383,7 +383,7 @@ uint64_t pages_promise_needs(void)
 {
 	uint64_t need;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	need = bitmap_count(pages.committed, false, 0, pages.mempool) * pages.page;
 	pthread_mutex_unlock(&pages_lock);
 	return need;
@@ -394,7 +394,7 @@ int pages_promise(void)
 	size_t done;
 	int ret;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	pages.callers++;
 	ret = fill(0, pages.mempool, &done);
 	if (ret)
@@ -410,7 +410,7 @@ int pages_promise(void)
 
 void pages_keep_with(void (*kick)(void))
 {
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	pages.grown_ns = now_ns();
 	pages.kick = kick;
 	pthread_mutex_unlock(&pages_lock);
@@ -454,7 +454,7 @@ static void keep_ahead(void)
 	bool more = true;
 
 	while (more) {
-		pthread_mutex_lock(&pages_lock);
+		pi_mutex_lock(&pages_lock);
 		pages.kicked = false;
 		more = step_somewhere();
 		pthread_mutex_unlock(&pages_lock);
@@ -516,11 +516,11 @@ static void give_back_spare(void)
 	size_t page, end;
 	bool more = true;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	page = behind_spare(pages.promised, ahead_pages() / 2);
 	pthread_mutex_unlock(&pages_lock);
 	while (more) {
-		pthread_mutex_lock(&pages_lock);
+		pi_mutex_lock(&pages_lock);
 		memset(&pages.front[1], 0, sizeof(pages.front) - sizeof(pages.front[0]));
 		pages.kept = 0;
 		more = !pages.callers && find_spare(&page, &end) &&
@@ -537,7 +537,7 @@ void pages_keep(void)
 {
 	bool idle;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	idle = is_idle();
 	pthread_mutex_unlock(&pages_lock);
 	if (idle)
@@ -550,7 +550,7 @@ void pages_populate(bool later)
 {
 	size_t from = 0, to;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	pages.populate = later;
 	for (; pages_next_run(&from, &to); from = to)
 		populate(from / pages.page, to / pages.page);
@@ -559,7 +559,7 @@ void pages_populate(bool later)
 
 void pages_populate_no_more(void)
 {
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	pages.populate = false;
 	pthread_mutex_unlock(&pages_lock);
 }
@@ -598,7 +598,7 @@ int pages_each_run(int (*each)(size_t from, size_t to))
 	size_t from = 0, to;
 	int ret = 0;
 
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 	for (; !ret && pages_next_run(&from, &to); from = to)
 		ret = each(from, to);
 	pthread_mutex_unlock(&pages_lock);
@@ -637,7 +637,7 @@ void pages_destroy(void)
 
 void pages_fork_prepare(void)
 {
-	pthread_mutex_lock(&pages_lock);
+	pi_mutex_lock(&pages_lock);
 }
 
 void pages_fork_release(void)

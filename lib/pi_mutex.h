@@ -22,4 +22,13 @@ static inline void pi_mutex_init(pthread_mutex_t *mutex)
 	pthread_mutexattr_destroy(&attr);
 }
 
+/* Somebody has it: waits as becomes the caller's priority. */
+int pi_mutex_wait(pthread_mutex_t *mutex);
+
+static inline void pi_mutex_lock(pthread_mutex_t *mutex)
+{
+	if (pthread_mutex_trylock(mutex))
+		pi_mutex_wait(mutex);
+}
+
 #endif /* AGNOCAST_PI_MUTEX_H */

@@ -33,7 +33,7 @@ public='malloc calloc realloc free memalign valloc pvalloc posix_memalign
 	mallocx rallocx xallocx sallocx dallocx sdallocx nallocx'
 system='mmap munmap madvise mprotect sbrk pthread_atfork secure_getenv readlink
 	syscall open creat close dlsym pthread_setname_np
-	pthread_mutex_init _Unwind_Backtrace _Unwind_GetIP exp log round'
+	pthread_mutex_init pthread_mutex_lock _Unwind_Backtrace _Unwind_GetIP exp log round'
 # What must not be left undefined, by any name that libc has for it.
 forbidden='mmap|mmap64|munmap|mremap|madvise|mprotect|sbrk|brk|syscall|open|open64|creat'
 

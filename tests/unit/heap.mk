@@ -10,5 +10,5 @@ SRC_test_cgroup := test_cgroup.c ../../lib/cgroup.c
 INC_test_cgroup := -I../../lib
 SRC_test_config := test_config.c ../../lib/config.c
 INC_test_config := -I../../lib
-SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c bitmap.c block.c cgroup.c config.c copy.c pages.c probes.c shmfile.c maps.c window.c)
+SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c bitmap.c block.c cgroup.c config.c copy.c pages.c pi_mutex.c probes.c shmfile.c maps.c window.c)
 INC_test_heap := -I../../lib
