@@ -13,6 +13,7 @@ HEAP_SRCS := \
 	copy.c \
 	fork.c \
 	heap.c \
+	heap_cache.c \
 	heap_check.c \
 	heap_os.c \
 	host.c \

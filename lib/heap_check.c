@@ -182,7 +182,7 @@ void *heap_check_alloc(size_t alignment, size_t size, bool zero)
 	if (zero)
 		memset(p, 0, size);
 	memset((char *)p + size, FENCE, aj_malloc_usable_size(p) - size);
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	if (make_place()) {
 		put((uintptr_t)p, size, ALIVE);
 	} else {
@@ -206,7 +206,7 @@ void heap_check_free(void *p)
 {
 	struct block *block, *oldest;
 
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	block = expect_alive((uintptr_t)p, "freed");
 	check_fence(block);
 	if (block->size > KEPT_LARGEST) {
@@ -229,7 +229,7 @@ size_t heap_check_size(void *p)
 {
 	size_t size;
 
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	size = expect_alive((uintptr_t)p, "asked for its size")->size;
 	pthread_mutex_unlock(&lock);
 	return size;
@@ -242,7 +242,7 @@ void *heap_check_realloc(void *p, size_t size)
 	size_t old;
 	void *got;
 
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	block = expect_alive((uintptr_t)p, "resized");
 	check_fence(block);
 	old = block->size;
@@ -257,7 +257,7 @@ void *heap_check_realloc(void *p, size_t size)
 
 void heap_check_lend(void *p)
 {
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	if (p && make_place())
 		put((uintptr_t)p, 0, LENT);
 	pthread_mutex_unlock(&lock);
@@ -267,7 +267,7 @@ void heap_check_return(void *p)
 {
 	struct block *block;
 
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	block = find((uintptr_t)p);
 	if (!block)
 		die((uintptr_t)p, "was freed, but it is not of this heap");
@@ -277,7 +277,7 @@ void heap_check_return(void *p)
 
 void heap_check_all(void)
 {
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 	for (size_t i = 0; i < table_size; i++) {
 		if (table[i].state == ALIVE)
 			check_fence(&table[i]);
@@ -289,7 +289,7 @@ void heap_check_all(void)
 
 void heap_check_fork_prepare(void)
 {
-	pthread_mutex_lock(&lock);
+	pi_mutex_lock(&lock);
 }
 
 void heap_check_fork_parent(void)

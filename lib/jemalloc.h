@@ -28,6 +28,11 @@ void *aj_mallocx(size_t size, int flags);
 size_t aj_xallocx(void *p, size_t size, size_t extra, int flags);
 int aj_mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len);
 
+/* Inside of it: fills a thread's cache of one size. */
+void je_arena_cache_bin_fill_small(void *tsdn, void *arena, void *bin, void *info,
+				   unsigned size_index, unsigned count);
+extern size_t je_sz_index2size_tab[];
+
 /* Read by jemalloc when it starts. */
 extern const char *aj_malloc_conf;
 
@@ -67,6 +72,8 @@ uintptr_t heap_os_Unwind_GetIP(void *context);
 double heap_os_exp(double x);
 double heap_os_log(double x);
 double heap_os_round(double x);
+void heap_os_cache_fill(void *tsdn, void *arena, void *bin, void *info, unsigned size_index,
+			unsigned count);
 void *heap_os_metadata(void *wanted, size_t size, size_t alignment, bool *zero, bool *commit);
 
 #endif /* AGNOCAST_JEMALLOC_H */

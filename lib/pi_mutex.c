@@ -2,11 +2,11 @@
 /*
  * pi_mutex.c - how a thread waits for a mutex of the heap
  *
- * One that hands on priority is handed on itself: to the first waiter, who has
- * to be woken first, while nobody may take it. With many ordinary threads, each
- * of which comes back for it soon, it is never free again, and each turn costs
- * two switches. So an ordinary thread lets others run for a while, and queues
- * only then; a real-time one queues at once, and the owner runs for it.
+ * One that hands on priority is handed on itself: to its first waiter, who has
+ * to be woken for it, and nobody else may have it meanwhile. With many threads,
+ * each of which soon comes back for it, it is never free again, and each turn
+ * costs two switches. So an ordinary thread lets others run a few times before
+ * it queues; a real-time one queues at once, and the owner runs for it.
  */
 
 #define _GNU_SOURCE 1
@@ -17,7 +17,7 @@
 
 #include "raw.h"
 
-#define TURNS 64
+#define TURNS 16
 
 static bool is_real_time(void)
 {

@@ -49,6 +49,9 @@ ${OBJCOPY:-objcopy} --remove-section .init_array --remove-section .rela.init_arr
 # What it knows about the heap stays private memory (DESIGN.md).
 echo "je_extent_alloc_mmap heap_os_metadata" >"$work/base"
 ${OBJCOPY:-objcopy} --redefine-syms="$work/base" "$work/base.pic.o"
+# A thread's caches are to grow slowly.
+echo "je_arena_cache_bin_fill_small heap_os_cache_fill" >"$work/cache"
+${OBJCOPY:-objcopy} --redefine-syms="$work/cache" "$work/tcache.pic.o"
 for object in "$work"/*.o; do
 	${OBJCOPY:-objcopy} --redefine-syms="$work/symbols" "$object"
 done
@@ -59,7 +62,7 @@ left=$(${NM:-nm} -u "$work/area.o" | awk '{ print $2 }' | grep -Ex "$forbidden" 
 	echo "$0: this jemalloc still gets memory through: $left" >&2
 	exit 1
 }
-for name in mmap munmap madvise metadata; do
+for name in mmap munmap madvise metadata cache_fill; do
 	${NM:-nm} -u "$work/area.o" | grep -qw "heap_os_$name" || {
 		echo "$0: this jemalloc is not built as expected: no call of $name" >&2
 		exit 1

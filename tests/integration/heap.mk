@@ -3,8 +3,8 @@
 # heap.mk - programs that heap.sh runs under LD_PRELOAD; none is linked with the
 # library, but for those that speak its API
 
-HEAP_PROGRAMS := heap_family heap_fork heap_join heap_limits heap_misuse heap_ownmalloc \
-	heap_return heap_space heap_spawn heap_start heap_threads
+HEAP_PROGRAMS := heap_crowd heap_family heap_fork heap_join heap_limits heap_misuse \
+	heap_ownmalloc heap_return heap_space heap_spawn heap_start heap_threads
 PROGRAMS += $(HEAP_PROGRAMS) heap_deepbind heap_plugin.so heap_guest heap_places heap_places.so heap_message heap_mlock heap_join_at heap_join_fixed
 
 # No malloc of a test may be optimised away, whatever it asks for.

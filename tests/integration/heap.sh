@@ -471,6 +471,7 @@ else
 	memory_limit
 	onlookers
 	program heap_threads
+	program heap_crowd
 	program heap_spawn
 	MEMPOOL_SIZE=64M timeout 60 "$programs/heap_start" "$AGNOCAST_LIB" >"$work/out" 2>&1
 	lines "$work/out" $? heap_start
