@@ -310,6 +310,19 @@ int heap_os_Unwind_Backtrace(void *trace, void *arg)
 	return 0;
 }
 
+void heap_os_prof_boot0(void)
+{
+}
+
+void heap_os_prof_boot1(void)
+{
+}
+
+bool heap_os_prof_boot2(void)
+{
+	return false;
+}
+
 uintptr_t heap_os_Unwind_GetIP(void *context)
 {
 	(void)context;
