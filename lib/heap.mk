@@ -19,6 +19,7 @@ HEAP_SRCS := \
 	host.c \
 	maps.c \
 	memlock.c \
+	pagemap.c \
 	pages.c \
 	pi_mutex.c \
 	probes.c \

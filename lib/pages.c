@@ -2,10 +2,8 @@
 /*
  * pages.c - which pages of the own heap are committed
  *
- * Two bits for each page, in private memory. Committed: the file has memory
- * for it. Used: the allocator asked for it and did not give it back. A page
- * that is committed and not used is spare: part of the promised MEMPOOL_SIZE,
- * or committed ahead.
+ * What is committed and what is used is in a pagemap. Spare pages are part of
+ * the promised MEMPOOL_SIZE, or committed ahead.
  *
  * Every system call runs under the lock, on few pages at a time. So none of our
  * threads ever waits for the kernel's own lock of the file, which does not know
@@ -21,10 +19,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/single_threaded.h>
-#include <time.h>
 
 #include "area.h"
-#include "bitmap.h"
+#include "clock.h"
+#include "pagemap.h"
 #include "pi_mutex.h"
 #include "probes.h"
 
@@ -41,8 +39,6 @@
 #define KEPT_STEP	(64 * KIB)	/* how long those wait for that who do not need it */
 #define FRONTS		4		/* places where the heap grows, one for each busy arena */
 #define IDLE_NS		2000000000	/* without growth: then spare pages go back */
-#define GAP		16		/* pages; smaller ones are not worth a mapping */
-#define RUNS_MAX	1000		/* mappings of a forked child's heap; the kernel allows for 65,530 */
 
 static pthread_mutex_t pages_lock;
 
@@ -50,19 +46,15 @@ static struct {
 	/* constant after the join */
 	uintptr_t	base;
 	size_t		page;
-	size_t		end;		/* pages of addresses */
 	size_t		max;		/* pages */
 	size_t		mempool;	/* pages of MEMPOOL_SIZE */
 	bool		prefault;
 	size_t		unit;		/* pages that are committed together */
 	size_t		step;		/* pages of one system call that others wait for */
 	/* pages_lock */
-	uint64_t	*committed;	/* bit map */
-	uint64_t	*used;		/* bit map */
-	size_t		count;		/* committed pages */
+	struct pagemap	map;
 	size_t		callers;	/* inside of pages_commit() */
 	size_t		promised;	/* pages below are never given back */
-	size_t		top;		/* no page at or above was ever committed */
 	size_t		front[FRONTS];	/* page after a growth; the latest first */
 	size_t		kept;		/* about so many pages are free, but were not given back */
 	uint64_t	grown_ns;	/* time of the latest growth */
@@ -72,14 +64,6 @@ static struct {
 	void		(*kick)(void);
 } pages;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static size_t to_pages(size_t bytes)
 {
 	return (bytes + pages.page - 1) / pages.page;
@@ -88,7 +72,7 @@ static size_t to_pages(size_t bytes)
 void pages_show(void)
 {
 	if (own_area.header)
-		atomic_store_explicit(&own_area.header->heap_committed, pages.count * pages.page,
+		atomic_store_explicit(&own_area.header->heap_committed, pages.map.count * pages.page,
 				      memory_order_relaxed);
 }
 
@@ -113,21 +97,19 @@ static bool wants_populated(void)
 
 static void mark_committed(size_t first, size_t end)
 {
-	pages.count += bitmap_set(pages.committed, true, first, end);
-	if (pages.top < end)
-		pages.top = end;
+	pagemap_fill(&pages.map, first, end);
 	pages_show();
 }
 
 static void mark_hole(size_t first, size_t end)
 {
-	pages.count -= bitmap_set(pages.committed, false, first, end);
+	pagemap_empty(&pages.map, first, end);
 	pages_show();
 }
 
 static size_t room(void)
 {
-	return pages.max - pages.count;
+	return pages.max - pages.map.count;
 }
 
 /* What is committed for the sake of [*first, *end): whole units, where they fit. */
@@ -136,7 +118,7 @@ static void widen(size_t *first, size_t *end)
 	size_t from = *first / pages.unit * pages.unit;
 	size_t to = (*end + pages.unit - 1) / pages.unit * pages.unit;
 
-	if (to <= pages.end && bitmap_count(pages.committed, false, from, to) <= room()) {
+	if (to <= pages.map.end && pagemap_holes(&pages.map, from, to) <= room()) {
 		*first = from;
 		*end = to;
 	}
@@ -169,7 +151,7 @@ static size_t one_step(void)
  */
 static size_t step_beyond(void)
 {
-	size_t step = pages.count * pages.page / 8;
+	size_t step = pages.map.count * pages.page / 8;
 
 	if (step < FIRST_STEP || pages.kick)
 		step = FIRST_STEP;
@@ -184,9 +166,9 @@ static int fill_small(size_t first, size_t end)
 {
 	size_t beyond = first + step_beyond();
 
-	if (beyond > pages.end)
-		beyond = pages.end;
-	beyond = bitmap_find(pages.committed, true, first, beyond);
+	if (beyond > pages.map.end)
+		beyond = pages.map.end;
+	beyond = pagemap_find(&pages.map, true, first, beyond);
 	if (beyond > end && beyond - first <= room() && !fill_here(first, beyond))
 		return 0;
 	return fill_here(first, end);
@@ -210,9 +192,9 @@ static int fill(size_t first, size_t end, size_t *done)
 
 	widen(&first, &end);
 	*done = first;
-	ret = bitmap_count(pages.committed, false, first, end) > room() ? -ENOMEM : 0;
-	while (!ret && (hole = bitmap_find(pages.committed, false, *done, end)) < end) {
-		stop = bitmap_find(pages.committed, true, hole, end);
+	ret = pagemap_holes(&pages.map, first, end) > room() ? -ENOMEM : 0;
+	while (!ret && (hole = pagemap_find(&pages.map, false, *done, end)) < end) {
+		stop = pagemap_find(&pages.map, true, hole, end);
 		if (stop - hole > one_step())
 			stop = hole + one_step();
 		ret = fill_small(hole, stop);
@@ -225,16 +207,11 @@ static int fill(size_t first, size_t end, size_t *done)
 
 static size_t ahead_pages(void)
 {
-	size_t bytes = pages.count * pages.page / 16;
+	size_t bytes = pages.map.count * pages.page / 16;
 
 	if (bytes < AHEAD_MIN)
 		bytes = AHEAD_MIN;
 	return to_pages(bytes > AHEAD_MAX ? AHEAD_MAX : bytes);
-}
-
-static bool is_idle(void)
-{
-	return now_ns() - pages.grown_ns > IDLE_NS;
 }
 
 /* pages_lock, dropped in between. The pages are the caller's. */
@@ -250,7 +227,7 @@ static void punch(size_t first, size_t end)
 			mark_hole(first, stop);
 		else	/* as good to the caller, who is told that it is zero */
 			memset(p, 0, (stop - first) * pages.page);
-		bitmap_set(pages.used, false, first, stop);
+		pagemap_disuse(&pages.map, first, stop);
 		breathe();
 	}
 }
@@ -270,7 +247,7 @@ static void keep_some(size_t first, size_t end)
 	for (; pages.kick && !pages.scarce && first < end; first = stop) {
 		stop = end - first > step ? first + step : end;
 		if (stop - first > room() || pages.kept + stop - first > ahead_pages() ||
-		    bitmap_find(pages.committed, true, first, stop) < stop || fill_here(first, stop))
+		    pagemap_find(&pages.map, true, first, stop) < stop || fill_here(first, stop))
 			return;
 		pages.kept += stop - first;
 		breathe();
@@ -280,22 +257,17 @@ static void keep_some(size_t first, size_t end)
 /* pages_lock. A commit failed at @done: nothing that it did may stay. */
 static void take_back(size_t first, size_t done)
 {
-	size_t spare, stop;
+	size_t end = done;
 
 	if (first < pages.promised)
 		first = pages.promised;
-	while ((first = bitmap_find(pages.committed, true, first, done)) < done) {
-		spare = bitmap_find(pages.used, false, first, done);
-		stop = bitmap_find(pages.used, true, spare, done);
-		stop = bitmap_find(pages.committed, false, spare, stop);
-		punch(spare, stop);
-		first = stop;
-	}
+	for (; pagemap_next_spare(&pages.map, &first, &end); first = end, end = done)
+		punch(first, end);
 }
 
 static size_t ahead_of(size_t front, size_t count)
 {
-	return front + count < pages.end ? front + count : pages.end;
+	return front + count < pages.map.end ? front + count : pages.map.end;
 }
 
 /* pages_lock. The heap grew up to @end: is the thread to commit what comes next? */
@@ -303,13 +275,13 @@ static bool note_front(size_t first, size_t end)
 {
 	size_t i;
 
-	pages.grown_ns = now_ns();
+	pages.grown_ns = clock_ns();
 	for (i = 0; i < FRONTS - 1; i++)
 		if (pages.front[i] >= first && pages.front[i] < end)
 			break;
 	memmove(&pages.front[1], &pages.front[0], i * sizeof(pages.front[0]));
 	pages.front[0] = end;
-	if (pages.kicked || bitmap_find(pages.committed, false, end, ahead_of(end, ahead_pages() / 2)) ==
+	if (pages.kicked || pagemap_find(&pages.map, false, end, ahead_of(end, ahead_pages() / 2)) ==
 			    ahead_of(end, ahead_pages() / 2))
 		return false;
 	pages.kicked = true;
@@ -325,7 +297,7 @@ static void count_growth(const void *p, size_t len, int ret)
 		return;
 	if (ret)
 		atomic_fetch_add_explicit(&header->grow_failures, 1, memory_order_relaxed);
-	else if (pages.count > pages.mempool)
+	else if (pages.map.count > pages.mempool)
 		atomic_fetch_add_explicit(&header->grows, 1, memory_order_relaxed);
 }
 
@@ -338,7 +310,7 @@ int pages_commit(void *p, size_t len)
 
 	pi_mutex_lock(&pages_lock);
 	pages.callers++;
-	grew = bitmap_find(pages.committed, false, first, end) < end;
+	grew = pagemap_find(&pages.map, false, first, end) < end;
 	if (grew) {
 		ret = fill(first, end, &done);
 		if (ret)
@@ -347,7 +319,7 @@ int pages_commit(void *p, size_t len)
 		count_growth(p, len, ret);
 	}
 	if (!ret) {
-		took = bitmap_set(pages.used, true, first, end);
+		took = pagemap_use(&pages.map, first, end);
 		pages.kept -= took < pages.kept ? took : pages.kept;
 		kick = pages.kick && note_front(first, end);
 	}
@@ -370,7 +342,7 @@ int pages_decommit(void *p, size_t len)
 			pthread_mutex_unlock(&pages_lock);
 			memset(p, 0, (kept - first) * pages.page);
 			pi_mutex_lock(&pages_lock);
-			bitmap_set(pages.used, false, first, kept);
+			pagemap_disuse(&pages.map, first, kept);
 		}
 		punch(kept, end);
 		keep_some(kept, end);
@@ -384,7 +356,7 @@ uint64_t pages_promise_needs(void)
 	uint64_t need;
 
 	pi_mutex_lock(&pages_lock);
-	need = bitmap_count(pages.committed, false, 0, pages.mempool) * pages.page;
+	need = pagemap_holes(&pages.map, 0, pages.mempool) * pages.page;
 	pthread_mutex_unlock(&pages_lock);
 	return need;
 }
@@ -411,7 +383,7 @@ int pages_promise(void)
 void pages_keep_with(void (*kick)(void))
 {
 	pi_mutex_lock(&pages_lock);
-	pages.grown_ns = now_ns();
+	pages.grown_ns = clock_ns();
 	pages.kick = kick;
 	pthread_mutex_unlock(&pages_lock);
 }
@@ -426,8 +398,8 @@ static size_t next_piece(void)
 static bool step_ahead(size_t front, size_t count)
 {
 	size_t far = ahead_of(front, count);
-	size_t hole = bitmap_find(pages.committed, false, front, far);
-	size_t stop = bitmap_find(pages.committed, true, hole, far);
+	size_t hole = pagemap_find(&pages.map, false, front, far);
+	size_t stop = pagemap_find(&pages.map, true, hole, far);
 
 	if (stop - hole > pages.step)
 		stop = hole + pages.step;
@@ -465,45 +437,20 @@ static void keep_ahead(void)
 static bool find_spare(size_t *page, size_t *end)
 {
 	const size_t front = pages.front[0], kept = ahead_of(front, ahead_pages() / 2);
-	size_t spare = *page;
 
-	while (spare < pages.top) {
-		spare = bitmap_find(pages.committed, true, spare, pages.top);
-		spare = bitmap_find(pages.used, false, spare, pages.top);
-		if (spare >= front && spare < kept) {
-			spare = kept;
-		} else if (spare < pages.top && bitmap_get(pages.committed, spare)) {
-			*page = spare;
-			*end = bitmap_find(pages.used, true, spare, pages.top);
-			*end = bitmap_find(pages.committed, false, spare, *end);
-			if (spare < front && *end > front)
+	*end = pages.map.top;
+	while (pagemap_next_spare(&pages.map, page, end)) {
+		if (*page < front || *page >= kept) {
+			if (*page < front && *end > front)
 				*end = front;
-			if (*end - spare > pages.step)
-				*end = spare + pages.step;
+			if (*end - *page > pages.step)
+				*end = *page + pages.step;
 			return true;
 		}
+		*page = kept;
+		*end = pages.map.top;
 	}
 	return false;
-}
-
-/* pages_lock. The page after so many that are spare, the lowest first. */
-static size_t behind_spare(size_t page, size_t count)
-{
-	while (page < pages.top && count) {
-		size_t spare, stop;
-
-		spare = bitmap_find(pages.committed, true, page, pages.top);
-		spare = bitmap_find(pages.used, false, spare, pages.top);
-		if (spare < pages.top && !bitmap_get(pages.committed, spare)) {
-			page = spare;
-			continue;
-		}
-		stop = bitmap_find(pages.used, true, spare, pages.top);
-		stop = bitmap_find(pages.committed, false, spare, stop);
-		page = stop - spare > count ? spare + count : stop;
-		count -= page - spare;
-	}
-	return page;
 }
 
 /*
@@ -517,7 +464,7 @@ static void give_back_spare(void)
 	bool more = true;
 
 	pi_mutex_lock(&pages_lock);
-	page = behind_spare(pages.promised, ahead_pages() / 2);
+	page = pagemap_behind_spare(&pages.map, pages.promised, ahead_pages() / 2);
 	pthread_mutex_unlock(&pages_lock);
 	while (more) {
 		pi_mutex_lock(&pages_lock);
@@ -538,7 +485,7 @@ void pages_keep(void)
 	bool idle;
 
 	pi_mutex_lock(&pages_lock);
-	idle = is_idle();
+	idle = clock_ns() - pages.grown_ns > IDLE_NS;
 	pthread_mutex_unlock(&pages_lock);
 	if (idle)
 		give_back_spare();
@@ -564,24 +511,25 @@ void pages_populate_no_more(void)
 	pthread_mutex_unlock(&pages_lock);
 }
 
-static bool next_run(const uint64_t *map, size_t *from, size_t *to)
+static bool in_bytes(bool (*next)(const struct pagemap *, size_t *, size_t *),
+		     size_t *from, size_t *to)
 {
-	size_t first = bitmap_find(map, true, *from / pages.page, pages.top);
-	size_t end = bitmap_find(map, false, first, pages.top);
+	size_t first = *from / pages.page, end;
+	bool found = next(&pages.map, &first, &end);
 
 	*from = first * pages.page;
 	*to = end * pages.page;
-	return first < end;
+	return found;
 }
 
 bool pages_next_run(size_t *from, size_t *to)
 {
-	return next_run(pages.committed, from, to);
+	return in_bytes(pagemap_next_committed, from, to);
 }
 
 bool pages_next_used(size_t *from, size_t *to)
 {
-	return next_run(pages.used, from, to);
+	return in_bytes(pagemap_next_used, from, to);
 }
 
 size_t pages_bytes_used(void)
@@ -607,31 +555,21 @@ int pages_each_run(int (*each)(size_t from, size_t to))
 
 int pages_create(const struct pages_setup *setup)
 {
-	void *maps;
-
 	pi_mutex_init(&pages_lock);
 	memset(&pages, 0, sizeof(pages));
 	pages.base = setup->base;
 	pages.page = setup->page;
-	pages.end = setup->size / setup->page;
 	pages.max = setup->max / setup->page;
 	pages.mempool = to_pages(setup->mempool_size);
 	pages.prefault = setup->prefault;
 	pages.unit = setup->huge ? to_pages(HUGE) : 1;
 	pages.step = to_pages(setup->huge ? HUGE : STEP);
-	maps = mmap(NULL, 2 * bitmap_bytes(pages.end), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (maps == MAP_FAILED)
-		return -ENOMEM;
-	pages.committed = maps;
-	pages.used = pages.committed + bitmap_bytes(pages.end) / sizeof(uint64_t);
-	return 0;
+	return pagemap_create(&pages.map, setup->size / setup->page);
 }
 
 void pages_destroy(void)
 {
-	if (pages.committed)
-		munmap(pages.committed, 2 * bitmap_bytes(pages.end));
+	pagemap_destroy(&pages.map);
 	memset(&pages, 0, sizeof(pages));
 }
 
@@ -657,10 +595,5 @@ void pages_keep_used(void)
 	pages.populate = false;
 	pages.kick = NULL;
 	memset(pages.front, 0, sizeof(pages.front));
-	memcpy(pages.committed, pages.used, bitmap_bytes(pages.top));
-	/* Holes between what is used count as committed, too. */
-	for (size_t gap = GAP; gap == GAP || bitmap_runs(pages.committed, pages.top) > RUNS_MAX;
-	     gap *= 2)
-		bitmap_close_gaps(pages.committed, gap, pages.top);
-	pages.count = pages.top - bitmap_count(pages.committed, false, 0, pages.top);
+	pagemap_keep_used(&pages.map);
 }

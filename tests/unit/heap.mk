@@ -2,7 +2,7 @@
 #
 # heap.mk - unit tests of the environment and of the area
 
-TESTS += test_bitmap test_cgroup test_config test_heap
+TESTS += test_bitmap test_cgroup test_config test_heap test_pagemap
 
 SRC_test_bitmap := test_bitmap.c ../../lib/bitmap.c
 INC_test_bitmap := -I../../lib
@@ -10,5 +10,7 @@ SRC_test_cgroup := test_cgroup.c ../../lib/cgroup.c
 INC_test_cgroup := -I../../lib
 SRC_test_config := test_config.c ../../lib/config.c
 INC_test_config := -I../../lib
-SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c bitmap.c block.c cgroup.c config.c copy.c pages.c pi_mutex.c probes.c shmfile.c maps.c window.c)
+SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c bitmap.c block.c cgroup.c config.c copy.c pagemap.c pages.c pi_mutex.c probes.c shmfile.c maps.c window.c)
 INC_test_heap := -I../../lib
+SRC_test_pagemap := test_pagemap.c $(addprefix ../../lib/,bitmap.c pagemap.c)
+INC_test_pagemap := -I../../lib
