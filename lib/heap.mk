@@ -14,7 +14,6 @@ HEAP_SRCS := \
 	fork.c \
 	heap.c \
 	heap_cache.c \
-	heap_check.c \
 	heap_os.c \
 	host.c \
 	maps.c \
@@ -25,10 +24,10 @@ HEAP_SRCS := \
 	probes.c \
 	shmfile.c \
 	start.c \
-	window.c \
 	# EOL
 
-HEAP_OBJS := $(OUT)/jemalloc_area.o
+# Large tables last: what a start touches lies together.
+HEAP_OBJS := $(OUT)/jemalloc_area.o $(OBJ)/heap_check.o $(OBJ)/window.o
 
 # The compiler may not turn calls inside the malloc family into each other.
 CFLAGS_heap := -fno-builtin

@@ -58,10 +58,12 @@ ${OBJCOPY:-objcopy} --redefine-syms="$work/cache" "$work/tcache.pic.o"
 for object in "$work"/*.o; do
 	${OBJCOPY:-objcopy} --redefine-syms="$work/symbols" "$object"
 done
-# What a start needs side by side: fewer page faults.
-for name in ctl stats ckh hpa hpdata psset sec inspect buf_writer prof prof_data prof_log prof_recent prof_stats \
-	prof_sys; do
-	mv "$work/$name.pic.o" "$work/z_$name.pic.o"
+# What a start touches comes first, and lies together: fewer page faults.
+n=10
+for name in stats ctl ckh hpa hpdata psset sec inspect buf_writer prof prof_data prof_log \
+	prof_recent prof_stats prof_sys; do
+	mv "$work/$name.pic.o" "$work/z$n.$name.pic.o"
+	n=$((n + 1))
 done
 ${LD:-ld} -r -o "$work/area.o" "$work"/*.pic.o
 
