@@ -171,8 +171,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (argv[1][0] != '/')
 		return act(argv[1]);
-	bound("idle", argv[1], 58, 55);
-	bound("allocating", argv[1], 62, 120);
+	bound("idle", argv[1], 57, 50);
+	bound("allocating", argv[1], 61, 105);
 	bound_steps("growing", argv[1], 120);
 	bound_steps("participating", argv[1], 40);
 	fflush(stdout);
