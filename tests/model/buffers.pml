@@ -18,6 +18,9 @@ typedef buffer {
 	bit release[BUFFER]
 };
 buffer buf[NSUB + 1];
+#ifdef KILLED
+byte made[NSUB + 1];	/* so many from the front were made for sure: a later one was seen */
+#endif
 
 /* Scratch, 0 between steps. */
 byte i;
@@ -67,6 +70,9 @@ inline fence(p)
 /* Entry k reaches memory. */
 inline flush(p, k)
 {
+#ifdef KILLED
+	made[p] = (k >= made[p] -> k : made[p] - 1);
+#endif
 	mem[buf[p].at[k]] = buf[p].value[k];
 	i = k;
 	do
@@ -83,6 +89,31 @@ inline flush(p, k)
 	buf[p].release[i] = 0;
 	i = 0
 }
+
+#ifdef KILLED
+/*
+ * Killed: the stores behind some point of its program were never made. Those
+ * before it reach memory as ever.
+ */
+inline lose_some(p)
+{
+	atomic {
+		do
+		:: buf[p].n > made[p] -> d_step {
+			buf[p].n--;
+			i = buf[p].n;
+			buf[p].at[i] = 0;
+			buf[p].value[i] = 0;
+			buf[p].release[i] = 0;
+			i = 0
+		   }
+		:: drained(p) || !goes_with_next(buf[p].at[buf[p].n - 1]) ->
+			made[p] = 0;
+			break
+		od
+	}
+}
+#endif
 
 /*
  * On ARM any entry, but a release only after all before it, and none before
@@ -136,6 +167,9 @@ end:	do
 	:: flush_one(1)
 #if NSUB > 1
 	:: flush_one(2)
+#endif
+#if NSUB > 2
+	:: flush_one(3)
 #endif
 	od
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh bounded|exhaustive - check ring.pml and blind.pml
+# run.sh bounded|exhaustive - check ring.pml, claims.pml and blind.pml
 #
 # bounded: small sizes, and every mutation must be found, as the violation that
 # it is expected to be. exhaustive: larger sizes, no mutations, and a look at the
@@ -102,6 +102,11 @@ finds()
 	held)	text='destroyed&(1<<holds' ;;		# the same, in blind.pml
 	twice)	text='destroyed&(1<<i' ;;		# destroyed a second time
 	ahead)	text='q>=cursor' ;;			# starts behind the newest
+	spins)	text='!(sure)' ;;			# tries for ever, after a death
+	unread)	text='cursor>last' ;;			# a dead publisher dropped too early
+	again)	text='taken&(1<<q' ;;			# claims.pml: taken twice
+	used)	text='destroyed&(1<<q' ;;		# claims.pml: destroyed while on loan
+	unmapped) text='!(dropped)' ;;			# claims.pml: dropped while on loan
 	esac
 	prepare "$1-$2" "-DM_$1 $3" '-O0 -DBFS -DMEMLIM=2000' ||
 		{ bad "$1: does not build"; return; }
@@ -137,6 +142,11 @@ bounded()
 	holds late-latest-arm "-DNSUB=1 -DJOINS=1 -DDEATHS=0 -DTL -DLATEST -DLAST=5 -DARM"
 	holds reuse "-DNSUB=1 $all -DREUSE=3 -DLAST=4"
 	holds reuse-arm "-DNSUB=1 $all -DREUSE=3 -DLAST=4 -DARM"
+
+	holds killed "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=3 -DKILLED"
+	holds killed-arm '-DNSUB=1 -DJOINS=1 -DDEATHS=0 -DSLEEP -DLAST=3 -DKILLED -DARM'
+	holds killed-alone "-DNSUB=1 $all -DSLEEP -DALONE -DLAST=3 -DKILLED"
+	holds killed-late '-DNSUB=1 -DJOINS=1 -DDEATHS=0 -DTL -DLATEST -DBELL=EDGE -DLAST=4 -DKILLED'
 
 	all_listed
 	one='-DNSUB=1 -DJOINS=0 -DDEATHS=0'
@@ -175,6 +185,21 @@ bounded()
 	finds IGNORE_CLAIMS poison "$join -DTL -DLATEST"
 	finds TIMEOUT_SAME_VALUE lost "$one -DSLEEP -DTIMEOUTS=1"
 	finds RELEASE_RELAXED poison "$one -DARM"
+	finds NO_NEWS lost "$one -DSLEEP -DLAST=2 -DKILLED"
+	finds NO_NEWS lost "$one -DBELL=EDGE -DLAST=2 -DKILLED"
+	finds STIR_ONCE lost "$one -DSLEEP -DALONE -DLAST=2 -DKILLED"
+	finds RETIRE_BEFORE_PUT spins "$one -DKILLED"
+	finds LOOK_BEFORE_GONE unread "$one -DLAST=2 -DKILLED"
+
+	model=$here/claims.pml
+	holds claims '-DLAST=2 -DOTHERS=1'
+	holds claims-killed '-DLAST=3 -DOTHERS=0 -DTWICE=1 -DKILLED'
+	finds NO_LOCK again '-DLAST=1 -DOTHERS=0'
+	finds CLEAR_BIT_FIRST used '-DLAST=3 -DOTHERS=0'
+	finds BITMAP_NOT_ATOMIC used '-DLAST=3 -DOTHERS=0'
+	finds RELEASE_UNCHECKED used '-DLAST=3 -DOTHERS=0 -DTWICE=1'
+	finds CLAIM_IS_SEQ used '-DLAST=1 -DOTHERS=2 -DTWICE=1 -DSLOTS=1'
+	finds DROP_CLAIMED unmapped '-DLAST=1 -DOTHERS=0 -DKILLED'
 
 	model=$here/blind.pml
 	holds blind '-DLAST=4 -DATTEMPTS=3'
@@ -201,6 +226,16 @@ exhaustive()
 	holds big-level-arm "-DNSUB=1 $all -DBELL=LEVEL -DLAST=5 -DREFRESHES=2 -DARM"
 	holds big-late-arm "-DNSUB=1 $all -DTL -DLATEST -DSLEEP -DTIMEOUTS=1 -DLAST=5 -DARM"
 	holds big-two-late '-DJOINS=2 -DDEATHS=0 -DTL -DLATEST -DLAST=4'
+	holds big-killed "-DNSUB=1 $all -DSLEEP -DBITMAP -DLAST=6 -DREFRESHES=2 -DKILLED"
+	holds big-killed-arm "-DNSUB=1 $all -DSLEEP -DLAST=4 -DKILLED -DARM"
+	holds big-killed-alone "-DNSUB=1 $all -DSLEEP -DALONE -DLAST=4 -DKILLED -DARM"
+	holds big-two-killed '-DJOINS=2 -DDEATHS=0 -DSLEEP -DLAST=2 -DKILLED'
+	holds big-bells-killed '-DJOINS=2 -DDEATHS=0 -DBELL=EDGE -DLAST=2 -DKILLED'
+	model=$here/claims.pml
+	holds big-claims '-DLAST=3 -DOTHERS=2'
+	holds big-claims-killed '-DLAST=3 -DOTHERS=1 -DKILLED'
+	holds big-claims-twice '-DLAST=2 -DOTHERS=1 -DTWICE=1 -DARM'
+	model=$here/ring.pml
 	skims two-three '-DJOINS=2 -DDEATHS=1 -DSLEEP -DLAST=3'
 }
 
