@@ -3,6 +3,7 @@
 
 #include "asleep.h"
 
+#include <linux/futex.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -13,28 +14,33 @@
 #define SYS_futex_waitv 449
 #endif
 
-/* The system call that it sleeps in, or -1: the kernel says "running" then. */
-static long call_of(pid_t tid)
+/* The system call that it sleeps in and its second argument; false: it does not sleep. */
+static bool call_of(pid_t tid, long *call, unsigned long *second)
 {
 	char path[64];
-	long call = -1;
 	FILE *file;
+	bool sleeps;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
 	file = fopen(path, "r");
-	if (!file)
-		return -1;
-	if (fscanf(file, "%ld", &call) != 1)
-		call = -1;
-	fclose(file);
-	return call;
+	sleeps = file && fscanf(file, "%ld %*x %lx", call, second) == 2;
+	if (file)
+		fclose(file);
+	return sleeps;
 }
 
-static bool is_in_bed(long call, enum bed bed)
+static bool is_in_bed(pid_t tid, enum bed bed)
 {
-	/* Before Linux 5.16 there is no futex_waitv(): then it is a mutex, perhaps. */
-	return bed == IN_EPOLL ? call == SYS_epoll_pwait2 :
-	       call == SYS_futex_waitv || call == SYS_futex;
+	unsigned long second;
+	long call;
+
+	if (!call_of(tid, &call, &second))
+		return false;
+	if (bed == IN_EPOLL)
+		return call == SYS_epoll_pwait2;
+	/* One word: a mutex of libc's is FUTEX_WAIT. */
+	return call == SYS_futex_waitv ||
+	       (call == SYS_futex && (second & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET);
 }
 
 bool falls_asleep(const _Atomic pid_t *tid, enum bed bed)
@@ -42,7 +48,7 @@ bool falls_asleep(const _Atomic pid_t *tid, enum bed bed)
 	const struct timespec ms = { .tv_nsec = 1000000 };
 	time_t since = time(NULL);
 
-	while (!*tid || !is_in_bed(call_of(*tid), bed)) {
+	while (!*tid || !is_in_bed(*tid, bed)) {
 		if (time(NULL) - since > PATIENCE_S)
 			return false;
 		nanosleep(&ms, NULL);

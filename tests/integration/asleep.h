@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum bed {
-	ON_HEADS,	/* of publishers: futex words */
+	ON_HEADS,	/* of publishers, or on words of its own: futexes */
 	IN_EPOLL,
 };
 

@@ -293,7 +293,7 @@ static bool has_queue(void)
 {
 	char path[64], link[64];
 
-	for (int fd = LAST_FD + 1; fd < 1024; fd++) {
+	for (int fd = 3; fd < 1024; fd++) {
 		ssize_t n;
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -389,7 +389,10 @@ static void *take_one(void *arg)
 	return NULL;
 }
 
-/* The thread sleeps in epoll_wait() while its epoll and all that it hears go. */
+/*
+ * The thread sleeps in epoll_wait() while its epoll and all that it hears go; in
+ * the second round there is another bell before the message comes.
+ */
 static void a_sleeper_is_woken(void)
 {
 	pid_t pid = echo_start(WAITSET);
@@ -400,13 +403,17 @@ static void a_sleeper_is_woken(void)
 	CHECK(end_open(&end, WAITSET, true));
 	CHECK(both_reach(&end) && round_trips(&end, 1, 5) >= 0);
 	CHECK(dup2(end.foreign, 3) == 3 || end.foreign == 3);
-	CHECK(!pthread_create(&thread, NULL, take_one, &sleeper));
-	CHECK(falls_asleep(&sleeper.tid, IN_EPOLL));
-	close_range(4, ~0U, 0);
-	CHECK(falls_asleep(&sleeper.tid, IN_EPOLL));
-	CHECK(!end_publish(&end, 77));
-	pthread_join(thread, NULL);
-	CHECK(sleeper.got == 77);
+	for (int round = 0; round < 2; round++) {
+		sleeper.tid = 0;
+		CHECK(!pthread_create(&thread, NULL, take_one, &sleeper));
+		CHECK(falls_asleep(&sleeper.tid, IN_EPOLL));
+		close_range(4, ~0U, 0);
+		CHECK(!round || library_looked());
+		CHECK(falls_asleep(&sleeper.tid, IN_EPOLL));
+		CHECK(!end_publish(&end, 77 + round));
+		pthread_join(thread, NULL);
+		CHECK(sleeper.got == 77u + round);
+	}
 	CHECK(round_trips(&end, 101, 5) >= 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
