@@ -67,7 +67,7 @@ static inline bool in_area(const void *p)
 /* jemalloc starts with a thread's cache, which it wants zeroed. */
 static __attribute__((noinline)) enum start_state first_use(void)
 {
-	enum start_state state = start_once();
+	enum start_state state = start_with(heap_prepare);
 
 	if (state >= START_MEMBER) {
 		heap_os_zero_begin();

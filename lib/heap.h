@@ -17,6 +17,9 @@
  */
 bool heap_is_first(void);
 
+/* The memory that the heap's start touches, for a process that has to wait anyway. */
+void heap_prepare(void);
+
 /*
  * Participants: start the thread that gives free memory back to the system,
  * and never again to be waited for by one that frees. 0 or -errno.

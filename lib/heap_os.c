@@ -31,6 +31,7 @@
 #define OVERCOMMIT_FILE	"/proc/sys/vm/overcommit_memory"
 #define OVERCOMMIT_FD	0x3fffffff	/* of nobody */
 #define METADATA_START	((size_t)8 << 20)
+#define METADATA_ALIGN	((size_t)2 << 20)	/* which jemalloc asks for */
 #define METADATA_TOUCHED ((size_t)96 << 10)
 #define THREAD_NAME	"agnocast-heap"
 #define THREAD_STACK	((size_t)256 << 10)
@@ -361,23 +362,38 @@ static uintptr_t align_up(uintptr_t at, size_t alignment)
 	return (at + alignment - 1) & ~(uintptr_t)(alignment - 1);
 }
 
-/* From one mapping for all that most processes need. NULL: it is used up. */
+/* One mapping for all that most processes need. Or 0. */
+static uintptr_t start_metadata(void)
+{
+	uintptr_t got = (uintptr_t)private_memory(METADATA_START), none = 0;
+
+	if (!got)
+		return 0;
+	if (!__atomic_compare_exchange_n(&metadata_next, &none, got, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return 0;	/* another thread's; this one stays unused */
+	metadata_end = got + METADATA_START;
+	/* The start of jemalloc touches these, one page fault after the other. */
+	raw_call(SYS_madvise, align_up(got, METADATA_ALIGN), METADATA_TOUCHED,
+		 MADV_POPULATE_WRITE);
+	return got;
+}
+
+void heap_prepare(void)
+{
+	if (!__atomic_load_n(&metadata_next, __ATOMIC_ACQUIRE))
+		start_metadata();
+}
+
+/* NULL: it is used up. */
 static void *metadata_from_start(size_t size, size_t alignment)
 {
-	uintptr_t seen = __atomic_load_n(&metadata_next, __ATOMIC_ACQUIRE), got, none = 0;
+	uintptr_t seen = __atomic_load_n(&metadata_next, __ATOMIC_ACQUIRE), got;
 
-	if (!seen) {
-		seen = (uintptr_t)private_memory(METADATA_START);
-		if (!seen)
-			return NULL;
-		if (!__atomic_compare_exchange_n(&metadata_next, &none, seen, false,
-						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return NULL;	/* another thread's; this one stays unused */
-		metadata_end = seen + METADATA_START;
-		/* The start of jemalloc touches these, one page fault after the other. */
-		raw_call(SYS_madvise, align_up(seen, alignment), METADATA_TOUCHED,
-			 MADV_POPULATE_WRITE);
-	}
+	if (!seen)
+		seen = start_metadata();
+	if (!seen)
+		return NULL;
 	do {
 		got = align_up(seen, alignment);
 		if (got + size > __atomic_load_n(&metadata_end, __ATOMIC_RELAXED))

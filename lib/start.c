@@ -40,6 +40,7 @@ static long member_pid;			/* a raw clone of us is not us */
 static int status;			/* of START_ALONE */
 static char reason[640];
 static void (*hooks[4])(void);
+static void (*caller_prepares)(void);	/* the joiner's; or NULL */
 static unsigned long dump_filter = DUMP_MAPPED_SHARED;	/* as it was before the join */
 
 static char *const *environment(void)
@@ -68,7 +69,6 @@ static int say_version(const struct agnocast_version *version)
 
 /*
  * A core dump without the heap would be useless; the kernel's default omits it.
- * Done while the registry works on the join, which takes as long.
  */
 static void set_dump_filter(void)
 {
@@ -85,6 +85,14 @@ static void set_dump_filter(void)
 		}
 	}
 	raw_close(fd);
+}
+
+/* While the registry works on the join. */
+static void meanwhile(void)
+{
+	set_dump_filter();
+	if (caller_prepares)
+		caller_prepares();
 }
 
 /* A join that failed. */
@@ -109,7 +117,7 @@ static int new_shm(const struct config *config, struct agnocast_version *version
 	*shm = (struct agnocast_new_shm){
 		.abi = AGNOCAST_ABI_VERSION, .mempool_size = config->mempool_size,
 	};
-	ret = registry_client_join(&registry, version, shm, set_dump_filter);
+	ret = registry_client_join(&registry, version, shm, meanwhile);
 	if (version->abi && version->abi != AGNOCAST_ABI_VERSION)
 		return say_version(version);
 	if (!version->abi)
@@ -275,7 +283,7 @@ static void gate_wait(void)
 	}
 }
 
-enum start_state start_once(void)
+enum start_state start_with(void (*prepare)(void))
 {
 	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
 	int saved = errno;
@@ -283,6 +291,7 @@ enum start_state start_once(void)
 	if (state != START_NOT_YET)
 		return state;
 	if (gate_enter()) {
+		caller_prepares = prepare;
 		__atomic_store_n(&start_state, join(), __ATOMIC_RELEASE);
 		gate_open();
 	} else if (__atomic_load_n(&joiner, __ATOMIC_RELAXED) == raw_call(SYS_gettid)) {

@@ -34,8 +34,17 @@ enum start_state {
 
 extern enum start_state start_state;
 
-/* Joins if that was not tried yet. Idempotent, thread-safe, allocates nothing. */
-enum start_state start_once(void);
+/*
+ * Joins if that was not tried yet. Idempotent, thread-safe, allocates nothing.
+ * @prepare is what the caller wants done while the registry works on the join;
+ * perhaps it is not called.
+ */
+enum start_state start_with(void (*prepare)(void));
+
+static inline enum start_state start_once(void)
+{
+	return start_with(NULL);
+}
 
 bool start_is_member(void);
 
