@@ -383,3 +383,5 @@ PY
 short_cases='forks starts bash coreutils tar_xz python_json python_processes perl gcc clang make git sqlite3 jq
 	openssl node strace gdb static setuid'
 long_cases="$short_cases redis nginx ffmpeg imagemagick stress_ng pcl opencv"
+# Whose cost says nothing: they do next to nothing, or work for a time and not up to an end.
+rowless_cases='strace gdb static setuid stress_ng'

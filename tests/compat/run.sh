@@ -200,6 +200,7 @@ try()
 	compare "$name"
 	heard "$name"
 	nothing_left "$name"
+	[[ " $rowless_cases " != *" $name "* ]] || return 0
 	for _ in $(seq "$runs"); do
 		once plain "$name"
 		once ours "$name" preloaded
@@ -216,7 +217,7 @@ for name in $cases; do
 	[ "${V:-0}" = 0 ] || echo "# $name took $((SECONDS - began)) s"
 done
 kill -0 $daemon 2>/dev/null && ok agnocastd_lives || not_ok agnocastd_lives "it died"
-if [ "$runs" -gt 0 ]; then
+if [ -s "$work/rows" ]; then
 	table
 fi
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -13,6 +13,8 @@ memory_group()
 		return
 	fi
 	below=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	# A VM is ours to change.
+	[ -z "${AGNOCAST_VM:-}" ] || echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 	grep -qw memory "/sys/fs/cgroup${below%/}/cgroup.subtree_control" 2>/dev/null &&
 		[ -w "/sys/fs/cgroup$below" ] && echo "/sys/fs/cgroup${below%/} memory.max"
 }
