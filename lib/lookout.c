@@ -69,30 +69,32 @@ static int show_watched(struct lookout *lookout, const struct lookout_entry *ent
 	return 0;
 }
 
+/* Looks that do not fit into the one that each entry has. */
+static uint32_t further(const struct agnocast_subscription *sub)
+{
+	return sub->sources_count > 1 ? sub->sources_count : 0;
+}
+
 int lookout_prepare(struct lookout *lookout, const struct lookout_entry *entries, uint32_t count)
 {
-	uint32_t looks = 0, sources = 0;
+	uint32_t looks = count, sources = 0;
 	int ret;
 
 	if (lookout->valid)
 		return 0;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t n = entries[i].sub->sources_count;
-
-		sources += n;
-		looks += n ? n : 1;
+		sources += entries[i].sub->sources_count;
+		looks += further(entries[i].sub);
 	}
 	ret = have_room(lookout, count, looks);
 	if (!ret)
 		ret = show_watched(lookout, entries, count);
 	if (ret)
 		return ret;
-	looks = 0;
+	looks = count;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t n = entries[i].sub->sources_count;
-
 		lookout->first[i] = looks;
-		looks += n ? n : 1;
+		looks += further(entries[i].sub);
 	}
 	lookout->first[count] = looks;
 	/* Not watched yet: see for yourself. */
@@ -119,19 +121,21 @@ void lookout_restart(struct lookout *lookout)
 /* Copies where it stands, and asks for the bell. A fence must follow. */
 static void watch(struct lookout *lookout, uint32_t i, struct agnocast_subscription *sub)
 {
-	struct lookout_look *look = &lookout->looks[lookout->first[i]];
+	struct lookout_look *look = &lookout->looks[i];
 
 	pthread_mutex_lock(&sub->lock);
 	*look = (struct lookout_look){ .seq = &nothing, .cursor = 1 };
 	for (uint32_t j = 0; j < sub->sources_count; j++) {
 		const struct source *source = &sub->sources[j];
 
-		look[j].seq = ring_seq_at(&source->view, source->cursor);
-		look[j].cursor = source->cursor;
+		if (further(sub))
+			look = &lookout->looks[lookout->first[i] + j];
+		look->seq = ring_seq_at(&source->view, source->cursor);
+		look->cursor = source->cursor;
 	}
-	/* To be told without a message: found whatever the entry says. */
-	if (atomic_load_explicit(&sub->trouble, memory_order_relaxed))
-		look->cursor = 0;
+	/* Found whatever the entry says: see the others, or to be told without a message. */
+	if (further(sub) || atomic_load_explicit(&sub->trouble, memory_order_relaxed))
+		lookout->looks[i] = (struct lookout_look){ .seq = &nothing, .cursor = 0 };
 	wait_arm(sub, AGNOCAST_BELL_EDGE);
 	/* Relaxed: the lock that is held. */
 	atomic_store_explicit(&lookout->watched[i], true, memory_order_relaxed);
@@ -163,31 +167,52 @@ static bool settle(struct lookout *lookout, const struct lookout_entry *entries)
 	return found;
 }
 
-static bool stirs(const struct lookout *lookout, uint32_t i)
+static inline bool has_come(const struct lookout_look *look)
 {
-	bool visible = false;
+	/* Acquire: as any look at a ring. */
+	return atomic_load_explicit(look->seq, memory_order_acquire) >= look->cursor;
+}
+
+/* Those of an entry that has several, one of which may be told without a message. */
+static bool stirs(const struct lookout *lookout, uint32_t i, const struct lookout_entry *entries)
+{
+	bool visible = !further(entries[i].sub) ||
+		       atomic_load_explicit(&entries[i].sub->trouble, memory_order_relaxed);
 
 	for (uint32_t j = lookout->first[i]; j < lookout->first[i + 1]; j++)
-		/* Acquire: as any look at a ring. */
-		visible |= atomic_load_explicit(lookout->looks[j].seq, memory_order_acquire) >=
-			   lookout->looks[j].cursor;
+		visible |= has_come(&lookout->looks[j]);
 	return visible;
+}
+
+/* Of the next @n entries, none of which is beyond the end; -1: none of these. */
+static int next_in_row(struct lookout *lookout, uint32_t n)
+{
+	const struct lookout_look *look = &lookout->looks[lookout->at], *end = look + n;
+
+	while (look < end && !has_come(look))
+		look++;
+	return look < end ? (int)(look - lookout->looks) : -1;
 }
 
 int lookout_next_left(struct lookout *lookout, const struct lookout_entry *entries,
 		      uint32_t most)
 {
-	for (; lookout->left && most; most--) {
-		uint32_t i = lookout->at;
+	if (most > lookout->left)
+		most = lookout->left;
+	while (most) {
+		uint32_t row = lookout->count - lookout->at;
+		int i = next_in_row(lookout, row < most ? row : most);
+		uint32_t looked = i >= 0 ? (uint32_t)i + 1 - lookout->at : row < most ? row : most;
 
-		lookout->at = i + 1 < lookout->count ? i + 1 : 0;
-		lookout->left--;
-		if (!stirs(lookout, i))
+		lookout->at = lookout->at + looked < lookout->count ? lookout->at + looked : 0;
+		lookout->left -= looked;
+		most -= looked;
+		if (i < 0 || !stirs(lookout, (uint32_t)i, entries))
 			continue;
 		/* To be looked at again, whether it is taken or not. */
 		atomic_store_explicit(&lookout->watched[i], false, memory_order_relaxed);
 		if (wait_visible(entries[i].sub))
-			return (int)i;
+			return i;
 	}
 	return -1;
 }

@@ -32,8 +32,8 @@ struct lookout_entry {
 struct lookout_look;
 
 struct lookout {
-	struct lookout_look *looks;	/* those of one subscription side by side */
-	uint32_t *first;		/* of each entry, and the end: in .looks */
+	struct lookout_look *looks;	/* one of each entry, then those of who has several */
+	uint32_t *first;		/* of these, for each entry, and the end */
 	uint32_t *fresh;		/* entries to be looked at behind the fence */
 	atomic_bool *watched;		/* of each entry: see subscription.h */
 	uint32_t count, room;		/* entries */
