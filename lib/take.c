@@ -393,21 +393,31 @@ int agnocast_subscription_update(struct agnocast_subscription *sub, int timeout_
 	return 1;
 }
 
+/* Before the release: behind it the subscription may be another thread's to destroy. */
+static void trace_release(const struct agnocast_message *message)
+{
+	const struct agnocast_subscription *sub = message->subscription;
+
+	if (claim_is(sub->block, message->claim, message->publisher, message->seq))
+		PROBE(release, sub->add.topic, sub->generation, message->publisher, message->seq,
+		      clock_ns() - atomic_load_explicit(&sub->block->claimed_ns[message->claim],
+							memory_order_relaxed));
+}
+
 int agnocast_message_release(struct agnocast_message *message)
 {
 	struct agnocast_subscription *sub = message->subscription;
 
 	if (!participant_is_alive())
 		return -ECHILD;
+	if (PROBE_IS_ON(release) && sub && message->data)
+		trace_release(message);
 	if (!sub || !message->data ||
 	    !claim_end(sub->block, message->claim, message->publisher, message->seq)) {
 		log_line(AGNOCAST_LOG_ERROR, "release: not a message on loan (released "
 			 "twice, or never taken)");
 		return -EINVAL;
 	}
-	PROBE(release, sub->add.topic, sub->generation, message->publisher, message->seq,
-	      clock_ns() - atomic_load_explicit(&sub->block->claimed_ns[message->claim],
-						memory_order_relaxed));
 	memset(message, 0, sizeof(*message));
 	return 0;
 }
