@@ -69,9 +69,10 @@ struct floor_sub {
 	int	epoll, efd;
 };
 
+/* Whole lines, side by side. */
 static size_t chunk_bytes(void)
 {
-	return (args.bytes + 4095ul) / 4096 * 4096;
+	return (args.bytes + 63ul) / 64 * 64;
 }
 
 /* Whoever comes first makes the file; it is full of zeros, as all in it begins. */
