@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 
 #include "area.h"
 #include "heap_check.h"
@@ -31,6 +32,7 @@
 #define EXPORT		__attribute__((visibility("default")))
 #define ALIGNMENT	(2 * sizeof(void *))
 #define GROWS_MIN	((size_t)64 << 10)	/* smaller blocks of jemalloc do not grow in place */
+#define GIVING_MS	200	/* so long another thread's giving back is waited for */
 #define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
 #define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
 
@@ -98,14 +100,22 @@ static void *no_memory(void)
 
 /*
  * The system has no more memory: what lies free in pieces of the wrong size,
- * or in other threads' share, may be enough. False: nothing could be.
+ * or in other threads' share, may be enough; or what another thread is about
+ * to give back. False: nothing could be.
  */
 static bool make_room(size_t size)
 {
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
 	if (size >= area_heap_size)
 		return false;
 	aj_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
-	aj_mallctl("arena." AJ_ALL_ARENAS ".purge", NULL, NULL, NULL, 0);
+	for (int i = 0; i < GIVING_MS; i++) {
+		aj_mallctl("arena." AJ_ALL_ARENAS ".purge", NULL, NULL, NULL, 0);
+		if (!heap_os_gives_back())
+			break;
+		raw_call(SYS_nanosleep, &pause, NULL);
+	}
 	return true;
 }
 

@@ -16,12 +16,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "area.h"
+#include "clock.h"
 #include "heap.h"
 #include "heap_check.h"
 #include "pages.h"
@@ -38,6 +40,7 @@
 #define SLAB_MAX	((size_t)64 << 10)	/* of small blocks of one size */
 #define UNCACHED_PER_MIB 6000u	/* frees, for each MiB of slabs */
 #define UNCACHED_MAX	30000u	/* 3 ms or so */
+#define JUST_NOW_NS	1000000u
 #define DECAY_MS	2000	/* free for so long: back to the system */
 
 /*
@@ -59,6 +62,12 @@ static __thread struct {
 } zeroed;
 
 __thread unsigned int heap_os_uncached;
+
+/* Relaxed: they only say whether another try may be worth while. */
+static struct {
+	atomic_uint	givers;		/* threads inside of pages_decommit() */
+	_Atomic uint64_t gave_ns;	/* when one left it */
+} back;
 
 static struct {
 	void	(*prepare)(void);
@@ -86,11 +95,27 @@ static void count_growth(size_t len)
 		heap_os_uncached = frees < UNCACHED_MAX ? (unsigned int)frees : UNCACHED_MAX;
 }
 
+static int give_back(void *addr, size_t len)
+{
+	int ret;
+
+	atomic_fetch_add_explicit(&back.givers, 1, memory_order_relaxed);
+	ret = pages_decommit(addr, len);
+	atomic_store_explicit(&back.gave_ns, clock_ns(), memory_order_relaxed);
+	atomic_fetch_sub_explicit(&back.givers, 1, memory_order_relaxed);
+	return ret;
+}
+
+bool heap_os_gives_back(void)
+{
+	return atomic_load_explicit(&back.givers, memory_order_relaxed) ||
+	       clock_ns() - atomic_load_explicit(&back.gave_ns, memory_order_relaxed) < JUST_NOW_NS;
+}
+
 /* Commit or decommit what area_heap_grow() gave before. */
 static void *remap(void *addr, size_t len, int prot)
 {
-	int ret = prot == PROT_NONE ? pages_decommit(addr, len)
-				    : pages_commit(addr, len);
+	int ret = prot == PROT_NONE ? give_back(addr, len) : pages_commit(addr, len);
 
 	if (prot != PROT_NONE)
 		count_growth(len);
@@ -445,6 +470,7 @@ void heap_fork_parent(void)
 
 void heap_fork_child(void)
 {
+	atomic_store_explicit(&back.givers, 0, memory_order_relaxed);
 	if (handlers.prepared)
 		handlers.child();
 	heap_check_fork_child();

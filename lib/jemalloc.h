@@ -50,6 +50,12 @@ extern __thread unsigned int heap_os_uncached;
 void heap_os_zero_begin(void);
 void heap_os_zero_end(void);
 
+/*
+ * Does a thread give memory back at this moment, or did one just now? While
+ * one does, jemalloc gives back nothing to others who ask it to.
+ */
+bool heap_os_gives_back(void);
+
 /* What it calls (heap_os.c); as libc's of the same name, but for errno. */
 void *heap_os_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 int heap_os_munmap(void *addr, size_t len);
