@@ -7,6 +7,11 @@ $(OUT)/pingpong: pingpong.c $(BUILD)/lib/libagnocast.so | $(OUT)
 $(OUT)/waiting: waiting.c harness.c asleep.c $(BUILD)/lib/libagnocast.so | $(OUT)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) $(AGNOCAST) -lpthread -lrt
 
+PROGRAMS += lookout
+
+$(OUT)/lookout: lookout.c harness.c $(BUILD)/lib/libagnocast.so | $(OUT)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c,$^) $(AGNOCAST) -lpthread -lrt
+
 PROGRAMS += scale
 
 $(OUT)/scale: scale.c harness.c | $(OUT)

@@ -14,7 +14,7 @@ export AGENT=${AGENT:-$OUT/agent} MEMPOOL_SIZE=64M
 passed=0 failed=0
 
 said=$(mktemp)
-for program in waiting descriptors; do
+for program in waiting descriptors lookout; do
 	"$OUT/$program" | tee "$said"
 	set -- $(tail -n 1 "$said")
 	passed=$((passed + ${1:-0})) failed=$((failed + ${3:-1}))
