@@ -129,7 +129,8 @@ def targets(document):
         ratio(flow, find(document, 'throughput', 'slot ring', 'poll'), 'per_s'), 0.35, True)
     add('throughput, spinning, to iceoryx',
         ratio(flow, find(document, 'throughput', 'iceoryx', 'poll'), 'per_s'), 2, True)
-    add('sleeping, to the bare futex', ratio(sleep, futex, 'p50_us'), 1.2)
+    add('sleeping, one way, to the bare futex', ratio(sleep, futex, 'p50_us'), 1.2)
+    add('sleeping, there and back, to the bare futex', ratio(sleep, futex, 'cycle_us'), 1.2)
     add('sleeping, to iceoryx WaitSet', ratio(sleep, waitset, 'p50_us'), 0.7,
         floor=ratio(futex, waitset, 'p50_us'))
     add('descriptor, to bare eventfd + epoll',
