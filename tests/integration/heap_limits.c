@@ -9,7 +9,6 @@
 
 #include <malloc.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "heap_test.h"
@@ -66,26 +65,16 @@ static void grow_in_place(void)
 	free(p);
 }
 
-static uint64_t file_bytes(void)
-{
-	struct stat st = { 0 };
-	char name[64];
-
-	snprintf(name, sizeof(name), "/dev/shm/agnocast@%d", getpid());
-	stat(name, &st);
-	return (uint64_t)st.st_blocks * 512;
-}
-
 static void trim(void)
 {
 	uint64_t high, low;
 	char *p = malloc(32 * MIB);
 
 	memset(p, 1, 32 * MIB);
-	high = file_bytes();
+	high = area_bytes();
 	free(p);
 	check("malloc_trim_says_so", malloc_trim(0) == 1, "0");
-	low = file_bytes();
+	low = area_bytes();
 	check("malloc_trim_gives_memory_back", low + 30 * MIB < high, "%llu, then %llu",
 	      (unsigned long long)high, (unsigned long long)low);
 	p = calloc(1, 32 * MIB);

@@ -7,10 +7,8 @@
  * "bystander": no endpoint, so no thread, and malloc_trim() is what gives back.
  */
 
-#include <agnocast/agnocast.h>
 #include <dirent.h>
 #include <malloc.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -18,16 +16,6 @@
 
 #define MIB	((size_t)1 << 20)
 #define KIB	((size_t)1 << 10)
-
-static uint64_t file_bytes(void)
-{
-	struct stat st = { 0 };
-	char name[64];
-
-	snprintf(name, sizeof(name), "/dev/shm/agnocast@%d", getpid());
-	stat(name, &st);
-	return (uint64_t)st.st_blocks * 512;
-}
 
 static double now(void)
 {
@@ -42,9 +30,9 @@ static uint64_t shrink_to(uint64_t bytes, double seconds)
 {
 	double end = now() + seconds;
 
-	while (file_bytes() > bytes && now() < end)
+	while (area_bytes() > bytes && now() < end)
 		usleep(20000);
-	return file_bytes();
+	return area_bytes();
 }
 
 static int tasks(void)
@@ -56,16 +44,6 @@ static int tasks(void)
 		n++;
 	closedir(dir);
 	return n - 2;
-}
-
-static bool participate(void)
-{
-	typeof(&agnocast_publisher_create) create =
-		(typeof(create))dlsym(RTLD_DEFAULT, "agnocast_publisher_create");
-	struct agnocast_publisher *pub;
-	int ret = create ? create("/heap_return", NULL, &pub) : -ENOSYS;
-
-	return check("participates", !ret, "%d", ret);
 }
 
 /* @total bytes in blocks of @size, written; how many there are. */
@@ -90,14 +68,14 @@ static void back(void)
 	static const size_t sizes[] = { 64 * KIB, 1000 * MIB };
 	uint64_t before, high, low;
 
-	if (!participate())
+	if (!check("participates", !participate("/heap_return"), "%s", api_reason()))
 		return;
 	drop(blocks, take(blocks, MIB, 64 * KIB));
-	before = file_bytes();
+	before = area_bytes();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size_t n = take(blocks, 1000 * MIB, sizes[i]);
 
-		high = file_bytes();
+		high = area_bytes();
 		check("holds_a_gigabyte", n == 1000 * MIB / sizes[i] && high >= 1000 * MIB,
 		      "%zu blocks, %llu bytes", n, (unsigned long long)high);
 		drop(blocks, n);
@@ -157,10 +135,10 @@ static void full(void)
 {
 	uint64_t low;
 
-	if (!participate())
+	if (!check("participates", !participate("/heap_return"), "%s", api_reason()))
 		return;
 	free(malloc(MIB));
-	low = file_bytes() + 6 * MIB;
+	low = area_bytes() + 6 * MIB;
 	refill(4 * KIB, low);
 	refill(40 * MIB, low);
 }
@@ -171,12 +149,12 @@ static void bystander(void)
 	uint64_t high;
 
 	memset(p, 1, 100 * MIB);
-	high = file_bytes();
+	high = area_bytes();
 	free(p);
 	check("bystander_has_one_thread", tasks() == 1, "%d", tasks());
 	malloc_trim(0);
-	check("bystander_trims", file_bytes() + 90 * MIB < high, "%llu, then %llu",
-	      (unsigned long long)high, (unsigned long long)file_bytes());
+	check("bystander_trims", area_bytes() + 90 * MIB < high, "%llu, then %llu",
+	      (unsigned long long)high, (unsigned long long)area_bytes());
 }
 
 int main(int argc, char **argv)

@@ -7,9 +7,6 @@
  * endpoint, so that memory is committed ahead as well.
  */
 
-#include <agnocast/agnocast.h>
-#include <sys/stat.h>
-
 #include "heap_test.h"
 
 #define BLOCKS	30000
@@ -26,26 +23,6 @@ static uint32_t next_random(uint64_t *seed)
 {
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(*seed >> 33);
-}
-
-static double file_bytes(void)
-{
-	struct stat st = { 0 };
-	char name[64];
-
-	snprintf(name, sizeof(name), "/dev/shm/agnocast@%d", getpid());
-	stat(name, &st);
-	return (double)st.st_blocks * 512;
-}
-
-static bool participate(void)
-{
-	typeof(&agnocast_publisher_create) create =
-		(typeof(create))dlsym(RTLD_DEFAULT, "agnocast_publisher_create");
-	struct agnocast_publisher *pub;
-	int ret = create ? create("/heap_space", NULL, &pub) : -ENOSYS;
-
-	return check("space: participates", !ret, "%d", ret);
 }
 
 /* Replaces block @i; false: no memory. */
@@ -68,19 +45,21 @@ int main(int argc, char **argv)
 {
 	double limit = argc > 1 ? LIMIT_AHEAD : LIMIT;
 	const char *name = argc > 1 ? "space: of a participant" : "space: of a bystander";
-	double before = file_bytes(), most = 0;
+	double before = (double)area_bytes(), most = 0;
 	size_t live = 0, peak = 0;
 	uint64_t seed = 1;
 
-	if (argc > 1 && (strcmp(argv[1], "participant") || !participate()))
+	if (argc > 1 && (strcmp(argv[1], "participant") ||
+			 !check("space: participates", !participate("/heap_space"), "%s",
+				api_reason())))
 		return 1;
 	for (uint32_t round = 0; round < ROUNDS; round++)
 		for (uint32_t i = 0; i < 4 * BLOCKS; i++) {
 			if (!replace(next_random(&seed) % BLOCKS, (size_t)16 << round, &seed, &live))
 				return !check(name, false, "out of memory");
 			peak = live > peak ? live : peak;
-			if (i % 1000 == 0 && file_bytes() > most)
-				most = file_bytes();
+			if (i % 1000 == 0 && (double)area_bytes() > most)
+				most = (double)area_bytes();
 		}
 	check(name, most > before && most - before <= limit * (double)peak,
 	      "%.0f bytes for %zu that were alive: %.2f", most - before, peak,

@@ -144,24 +144,14 @@ static int grow(void)
 	return 0;
 }
 
-/* All of MEMPOOL_SIZE; before the library's threads are there. */
-static int participate(void)
-{
-	int (*create)(const char *, const void *, void **) =
-		(int (*)(const char *, const void *, void **))dlsym(RTLD_DEFAULT,
-								    "agnocast_publisher_create");
-	void *publisher;
-
-	return create ? -create("/heap_start", NULL, &publisher) : 1;
-}
-
 static int act(const char *what)
 {
 	if (!strcmp(what, "allocating"))
 		free(malloc(100));
 	if (!strcmp(what, "growing"))
 		return grow();
-	return strcmp(what, "participating") ? 0 : participate();
+	/* All of MEMPOOL_SIZE; before the library's threads are there. */
+	return strcmp(what, "participating") ? 0 : -participate("/heap_start");
 }
 
 int main(int argc, char **argv)

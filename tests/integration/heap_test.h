@@ -7,6 +7,7 @@
 #ifndef HEAP_TEST_H
 #define HEAP_TEST_H
 
+#include <agnocast/agnocast.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +84,29 @@ __attribute__((unused))
 static bool in_area(const void *p)
 {
 	return (uintptr_t)p >= area.from && (uintptr_t)p < area.to;
+}
+
+/* Bytes of /dev/shm that this process's area takes. */
+__attribute__((unused))
+static uint64_t area_bytes(void)
+{
+	struct stat st = { 0 };
+	char name[64];
+
+	snprintf(name, sizeof(name), "/dev/shm/agnocast@%d", getpid());
+	stat(name, &st);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* Makes a publisher, by the library that is preloaded. 0 or -errno. */
+__attribute__((unused))
+static int participate(const char *topic)
+{
+	typeof(&agnocast_publisher_create) create =
+		(typeof(create))dlsym(RTLD_DEFAULT, "agnocast_publisher_create");
+	struct agnocast_publisher *pub;
+
+	return create ? create(topic, NULL, &pub) : -ENOSYS;
 }
 
 __attribute__((unused))
