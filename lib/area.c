@@ -296,13 +296,19 @@ int area_participate(char *why, size_t len)
 	return 0;
 }
 
+static size_t control_start(void)
+{
+	size_t page = getauxval(AT_PAGESZ);
+
+	return page > BLOCKS_START ? page : BLOCKS_START;
+}
+
 /*
  * The header page. The heap commits when it starts; a process whose heap would
  * find no memory then had better not join.
  */
 static int first_commits(const struct config *config, char *why, size_t len)
 {
-	size_t control = area.page > BLOCKS_START ? area.page : BLOCKS_START;
 	uint64_t need = AGNOCAST_CONTROL_SIZE + FIRST_NEED;
 	int ret = shmfile_may_reach(need);
 	const struct pages_setup setup = {
@@ -312,9 +318,9 @@ static int first_commits(const struct config *config, char *why, size_t len)
 	};
 
 	area.control_top = BLOCKS_START;
-	area.control_end = control;
-	if (!ret)
-		ret = shmfile_commit(area.file.fd, 0, control);
+	if (!ret && !area.control_end)
+		ret = shmfile_commit(area.file.fd, 0, control_start());
+	area.control_end = control_start();
 	if (!ret && shmfile_free_space(area.file.fd) < FIRST_NEED)
 		ret = -ENOSPC;
 	if (!ret)
@@ -366,6 +372,38 @@ static void describe(const struct agnocast_new_shm *shm, const struct config *co
 	area_heap_size = window.area_size - AGNOCAST_CONTROL_SIZE;
 }
 
+static void drop_file(void)
+{
+	if (area.file.path[0])
+		shmfile_unlink(&area.file);
+	shmfile_close(&area.file);
+	area.file.path[0] = 0;
+}
+
+/* In a container the registry may know us by another pid: then this name goes again. */
+void area_begin(const char *group_of)
+{
+	char name[AGNOCAST_SHM_NAME_MAX];
+
+	snprintf(name, sizeof(name), "/agnocast@%ld", raw_call(SYS_getpid));
+	if (shmfile_create_early(&area.file, name, group_of))
+		area.file.path[0] = 0;
+	else if (shmfile_commit(area.file.fd, 0, control_start()))
+		drop_file();
+	else
+		area.control_end = control_start();
+}
+
+static int create_file(const struct agnocast_new_shm *shm, const char *group_of,
+		       char *why, size_t len)
+{
+	if (shmfile_has_name(&area.file, own_area.shm_name))
+		return 0;
+	drop_file();
+	area.control_end = 0;
+	return shmfile_create(&area.file, own_area.shm_name, shm->pid, group_of, why, len);
+}
+
 int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 		const char *group_of, char *why, size_t len)
 {
@@ -378,7 +416,7 @@ int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 		area_destroy();
 		return -EINVAL;
 	}
-	ret = shmfile_create(&area.file, own_area.shm_name, shm->pid, group_of, why, len);
+	ret = create_file(shm, group_of, why, len);
 	if (ret) {
 		area.file.path[0] = 0;
 		area_destroy();
@@ -398,9 +436,7 @@ int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 
 void area_destroy(void)
 {
-	if (area.file.path[0])
-		shmfile_unlink(&area.file);
-	shmfile_close(&area.file);
+	drop_file();
 	if (own_area.header)
 		munmap(own_area.header, own_area.size);
 	pages_destroy();

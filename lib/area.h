@@ -36,6 +36,12 @@ struct config;
 struct agnocast_new_shm;
 
 /*
+ * While the registry works on the join: make the shared memory by the name that
+ * it will most likely give. If it gives another, area_create() begins anew.
+ */
+void area_begin(const char *group_of);
+
+/*
  * Make the shared memory that the registry named in @shm and map it at the
  * address it gave. @group_of: a file whose group may read it. On failure @why
  * gets a sentence and nothing is left.
@@ -43,7 +49,7 @@ struct agnocast_new_shm;
 int area_create(const struct agnocast_new_shm *shm, const struct config *config,
 		const char *group_of, char *why, size_t len);
 
-/* A join that failed later: unlink and unmap. */
+/* A join that failed later, or just begun: unlink and unmap. */
 void area_destroy(void);
 
 /* Exit: remove the name; the mapping and its memory stay until the process ends. */

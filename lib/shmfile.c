@@ -7,7 +7,6 @@
 #include <linux/falloc.h>
 #include <linux/magic.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -111,35 +110,25 @@ static int check_tmpfs(int fd, char *why, size_t len)
 	return -EMEDIUMTYPE;
 }
 
-int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
-		   const char *group_of, char *why, size_t len)
+static int open_new(struct shmfile *file, const char *name)
+{
+	snprintf(file->path, sizeof(file->path), SHM_DIR "%s", name);
+	return raw_open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, SHM_MODE);
+}
+
+/* @fd is new; on failure it is closed, and its name gone. */
+static int make_ours(struct shmfile *file, int fd, const char *group_of, char *why, size_t len)
 {
 	struct stat st;
-	int fd = -EEXIST, ret = 0;
+	int ret;
 
-	snprintf(file->path, sizeof(file->path), SHM_DIR "%s", name);
-	for (int i = 0; i < 3 && fd == -EEXIST && !ret; i++) {
-		fd = raw_open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, SHM_MODE);
-		if (fd == -EEXIST)
-			ret = remove_stale(file->path, pid);
-	}
-	if (fd == -EEXIST) {
-		snprintf(why, len, "%s is left of a dead process and cannot be removed (%s): "
-			 "run `agnocast doctor --clean` as its owner or as root",
-			 file->path, strerrordesc_np(ret ? -ret : EEXIST));
-		return ret ? ret : -EEXIST;
-	}
-	if (fd >= 0)
-		fd = raw_raise(fd);
-	ret = fd < 0 ? fd : stat_fd(fd, &st);
-	if (ret) {
-		snprintf(why, len, "cannot create the shared memory %s: %s", file->path,
+	fd = raw_raise(fd);
+	ret = stat_fd(fd, &st);
+	if (ret)
+		snprintf(why, len, "cannot look at the new %s: %s", file->path,
 			 strerrordesc_np(-ret));
-		if (fd >= 0)
-			raw_close(fd);
-		return ret;
-	}
-	ret = check_tmpfs(fd, why, len);
+	else
+		ret = check_tmpfs(fd, why, len);
 	if (ret) {
 		raw_call(SYS_unlinkat, AT_FDCWD, file->path, 0);
 		raw_close(fd);
@@ -150,6 +139,43 @@ int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	return 0;
+}
+
+int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
+		   const char *group_of, char *why, size_t len)
+{
+	int fd = -EEXIST, ret = 0;
+
+	for (int i = 0; i < 3 && fd == -EEXIST && !ret; i++) {
+		fd = open_new(file, name);
+		if (fd == -EEXIST)
+			ret = remove_stale(file->path, pid);
+	}
+	if (fd == -EEXIST) {
+		snprintf(why, len, "%s is left of a dead process and cannot be removed (%s): "
+			 "run `agnocast doctor --clean` as its owner or as root",
+			 file->path, strerrordesc_np(ret ? -ret : EEXIST));
+		return ret ? ret : -EEXIST;
+	}
+	if (fd < 0) {
+		snprintf(why, len, "cannot create the shared memory %s: %s", file->path,
+			 strerrordesc_np(-fd));
+		return fd;
+	}
+	return make_ours(file, fd, group_of, why, len);
+}
+
+int shmfile_create_early(struct shmfile *file, const char *name, const char *group_of)
+{
+	char why[256];
+	int fd = open_new(file, name);
+
+	return fd < 0 ? fd : make_ours(file, fd, group_of, why, sizeof(why));
+}
+
+bool shmfile_has_name(const struct shmfile *file, const char *name)
+{
+	return file->fd >= 0 && !strcmp(file->path + strlen(SHM_DIR), name);
 }
 
 static bool is_file(const struct shmfile *file, int fd)

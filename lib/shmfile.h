@@ -10,6 +10,7 @@
 #ifndef AGNOCAST_SHMFILE_H
 #define AGNOCAST_SHMFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,13 @@ struct shmfile {
  */
 int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
 		   const char *group_of, char *why, size_t len);
+
+/*
+ * The same before the registry has said anything: only if nothing lies there,
+ * for it may be anybody's. On failure nothing is left, but @file is of no use.
+ */
+int shmfile_create_early(struct shmfile *file, const char *name, const char *group_of);
+bool shmfile_has_name(const struct shmfile *file, const char *name);
 
 /* A descriptor of the file, opened anew if the host took ours; or -errno. */
 int shmfile_fd(struct shmfile *file);

@@ -90,6 +90,8 @@ static void set_dump_filter(void)
 /* While the registry works on the join. */
 static void meanwhile(void)
 {
+	if (registry.daemon)	/* the device has answered already */
+		area_begin(registry.address);
 	set_dump_filter();
 	if (caller_prepares)
 		caller_prepares();
@@ -212,6 +214,7 @@ err_leave:
 	leave();
 err_close:
 	registry_client_close(&registry);
+	area_destroy();
 	restore_dump_filter();
 	return ret;
 }

@@ -46,6 +46,11 @@ own_shm() { exec unshare -m sh -c 'mount -t tmpfs -o size=64M shm /dev/shm && ex
 own_pids() { exec unshare -p --fork --kill-child --mount-proc "$@"; }
 own_ipc() { exec unshare -i "$@"; }
 both() { own_pids sh -c 'mount -t tmpfs -o size=64M shm /dev/shm && exec "$@"' sh "$@"; }
+there_is_a_first()
+{
+	own_pids sh -c 'mount -t tmpfs -o size=64M shm /dev/shm && \
+		echo the first of this name >/dev/shm/agnocast@1 && exec "$@"' sh "$@"
+}
 here() { exec "$@"; }
 
 # hold WRAPPER - a process that keeps its namespaces; $holder is its pid
@@ -151,6 +156,16 @@ for name in pids shm container; do
 	talk plain $name
 	talk $name plain
 done
+# The name that it would have by its own pid: used by nobody, or somebody else's.
+expect "container: no other area" "^agnocast@${pid[container]}\$" "$(ls "/proc/${pid[container]}/root/dev/shm")"
+[ ! -e /dev/shm/agnocast@1 ] && ok "pids: no area by its own pid" ||
+	not_ok "pids: no area by its own pid" "$(ls -l /dev/shm/agnocast@1)"
+start second there_is_a_first
+named second
+shm=/proc/${pid[second]}/root/dev/shm
+expect "second: two areas" "^agnocast@1 agnocast@${pid[second]}\$" "$(cd "$shm" && echo *)"
+expect "second: the first is as it was" '^the first of this name$' "$(cat "$shm/agnocast@1")"
+stop second
 talk pids shm
 talk shm container
 talk container pids
@@ -223,8 +238,12 @@ unix:*)
 	disown
 	until_true test -S "$work/inner.sock"
 	holders="$holders $(child_of $inner)"
-	expect "outside: turned away by a daemon that cannot see it" '^-[0-9]+ ' \
-		"$(echo status | AGNOCAST_REGISTRY=unix:$work/inner.sock timeout 20 "$AGENT")"
+	# shellcheck disable=SC2016 # its own pid
+	echo status | AGNOCAST_REGISTRY=unix:$work/inner.sock timeout 20 \
+		sh -c 'echo $$; exec "$AGENT"' >"$work/outside"
+	expect "outside: turned away by a daemon that cannot see it" '^-[0-9]+ ' "$(sed -n 2p "$work/outside")"
+	outside=/dev/shm/agnocast@$(sed -n 1p "$work/outside")
+	[ ! -e "$outside" ] && ok "outside: leaves nothing" || not_ok "outside: leaves nothing" "$outside"
 	kill -0 $inner && ok "the daemon goes on" || not_ok "the daemon goes on" "$(cat "$work/inner.err")" ;;
 *)
 	skip "outside: turned away by a daemon that cannot see it" "this registry is the module" ;;

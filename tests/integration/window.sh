@@ -32,6 +32,16 @@ says()
 # joins COMMAND... - with our heap; prints status and reason
 joins() { LD_PRELOAD=$AGNOCAST_LIB "$@"; }
 
+# leaves_nothing NAME COMMAND... - no shared memory is left of it, which could not join
+leaves_nothing()
+{
+	local name=$1 pid
+	shift
+	# shellcheck disable=SC2016 # its own pid
+	pid=$(sh -c 'echo $$; LD_PRELOAD=$AGNOCAST_LIB exec "$@" >/dev/null 2>&1' sh "$@" | head -n 1)
+	[ ! -e "/dev/shm/agnocast@$pid" ] && ok "$name" || not_ok "$name" "$(ls -l /dev/shm)"
+}
+
 # flows NAME COMMAND... - a message goes from one process to another, both run by COMMAND
 flows()
 {
@@ -66,8 +76,10 @@ usual()
 	says program_in_the_window_is_named \
 		'^-17 .*heap_join_at lies at 0x180000000000-.*--window-base, or .*window_base' \
 		joins "$programs/heap_join_at"
+	leaves_nothing it_leaves_nothing "$programs/heap_join_at"
 	AGNOCAST_STRICT=1 says strict_names_it_too '^agnocast: .*heap_join_at lies at' \
 		joins "$programs/heap_join_at"
+	AGNOCAST_STRICT=1 leaves_nothing strict_leaves_nothing "$programs/heap_join_at"
 }
 
 elsewhere()
