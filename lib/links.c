@@ -258,6 +258,22 @@ static uint32_t unmapped_links(struct agnocast_publisher *pub, struct link *to, 
 	return n;
 }
 
+/*
+ * Who has asked for a bell will be rung, and is not to wait then until agnocastd
+ * has been asked for it. The lock is held.
+ */
+static void expect_rings(const struct agnocast_publisher *pub)
+{
+	for (uint32_t i = 0; i < pub->links_count; i++) {
+		const struct link *link = &pub->links[i];
+		uint64_t bell = link->sub ?
+			atomic_load_explicit(&link->sub->bell, memory_order_relaxed) : 0;
+
+		if (bell)
+			peer_expect_ring(link->peer, bell & 1);
+	}
+}
+
 void links_map(struct agnocast_publisher *pub)
 {
 	struct link wanted[MAP_BATCH];
@@ -266,6 +282,8 @@ void links_map(struct agnocast_publisher *pub)
 	pthread_mutex_lock(&pub->lock);
 	links_refresh(pub);
 	n = unmapped_links(pub, wanted, MAP_BATCH);
+	if (registry.daemon)
+		expect_rings(pub);
 	pthread_mutex_unlock(&pub->lock);
 	for (uint32_t i = 0; i < n; i++)
 		map_link(pub, &wanted[i]);

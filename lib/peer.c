@@ -406,8 +406,16 @@ void peer_ring(struct peer *peer, uint32_t which)
 	participant_kick();
 }
 
-/* peers_lock is held. */
-static void open_and_ring(struct peer *peer, uint32_t which)
+void peer_expect_ring(struct peer *peer, uint32_t which)
+{
+	/* Relaxed, both: a request that is seen late is seen in the next round. */
+	if (peer != &own_peer &&
+	    atomic_load_explicit(&peer->bell[which], memory_order_relaxed) == OWNFD_NONE)
+		atomic_fetch_or_explicit(&peer->fetch, 1u << which, memory_order_relaxed);
+}
+
+/* Its number, or -1: the next round tries again. peers_lock is held. */
+static int open_bell(struct peer *peer, uint32_t which)
 {
 	struct agnocast_bell args = { .session = peer->session, .bell = which,
 				      .fd_in = -1, .fd_out = -1 };
@@ -415,37 +423,39 @@ static void open_and_ring(struct peer *peer, uint32_t which)
 
 	if (registry_client_call(&registry, AGNOCAST_OPEN_BELL_CMD, &args) ||
 	    args.fd_out < 0)
-		return;		/* the next round tries again */
+		return -1;
 	handle = ownfd_adopt(args.fd_out);
 	atomic_store_explicit(&peer->bell[which], handle, memory_order_release);
+	return ownfd_number(handle);
+}
+
+/* peers_lock is held. */
+static void see_to_bell(struct peer *peer, uint32_t which)
+{
+	uint32_t bit = 1u << which, asked;
+	int fd;
+
+	asked = atomic_load_explicit(&peer->ring, memory_order_relaxed) |
+		atomic_fetch_and_explicit(&peer->fetch, ~bit, memory_order_relaxed);
+	if (!(asked & bit))
+		return;
+	fd = ownfd_number(atomic_load_explicit(&peer->bell[which], memory_order_relaxed));
+	if (fd < 0)
+		fd = open_bell(peer, which);
 	/*
 	 * The bit goes after the descriptor is there: who set it before that is
 	 * rung for now, who comes later rings itself.
 	 */
-	atomic_fetch_and_explicit(&peer->ring, ~(1u << which), memory_order_seq_cst);
-	ring_fd(ownfd_number(handle));
+	if (fd >= 0 && atomic_fetch_and_explicit(&peer->ring, ~bit, memory_order_seq_cst) & bit)
+		ring_fd(fd);
 }
 
 void peers_ring(void)
 {
 	pthread_mutex_lock(&peers_lock);
-	for (struct peer *peer = peers; peer; peer = peer->next) {
-		uint32_t ring = atomic_load_explicit(&peer->ring, memory_order_relaxed);
-
-		for (uint32_t which = 0; which < AGNOCAST_BELLS; which++) {
-			int fd;
-
-			if (!(ring & (1u << which)))
-				continue;
-			fd = ownfd_number(atomic_load_explicit(&peer->bell[which],
-							       memory_order_relaxed));
-			if (fd < 0)
-				open_and_ring(peer, which);
-			else if (atomic_fetch_and_explicit(&peer->ring, ~(1u << which),
-							   memory_order_acquire))
-				ring_fd(fd);
-		}
-	}
+	for (struct peer *peer = peers; peer; peer = peer->next)
+		for (uint32_t which = 0; which < AGNOCAST_BELLS; which++)
+			see_to_bell(peer, which);
 	pthread_mutex_unlock(&peers_lock);
 }
 

@@ -32,6 +32,7 @@ struct peer {
 	uint64_t	asked_ns;	/* when it was last wanted */
 	_Atomic int	bell[AGNOCAST_BELLS];	/* its eventfds; handles, see ownfd.h */
 	_Atomic uint32_t ring;		/* a bit per bell that is to be opened and rung */
+	_Atomic uint32_t fetch;		/* one per bell that is to be opened */
 	struct peer	*next;
 };
 
@@ -69,7 +70,9 @@ void peers_round_ends(void);
  * first time the library's thread does it: it has to ask for the eventfd.
  */
 void peer_ring(struct peer *peer, uint32_t which);
-/* The thread's part of that. */
+/* It will have to be rung: then the eventfd should be there. Takes no lock. */
+void peer_expect_ring(struct peer *peer, uint32_t which);
+/* The thread's part of both. */
 void peers_ring(void);
 
 /*

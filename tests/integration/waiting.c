@@ -408,14 +408,18 @@ static void eight_sleepers_are_woken_by_one_call(void)
 		CHECK(!agnocast_subscription_destroy(sleepers[i].sub));
 }
 
-static int open_descriptors(void)
+static int descriptors_of(pid_t pid)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	char path[32];
 	int n = 0;
+	DIR *dir;
 
-	while (readdir(dir))
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && readdir(dir))
 		n++;
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 	return n;
 }
 
@@ -423,7 +427,7 @@ static void a_thousand_subscriptions_meet_no_limit(void)
 {
 	struct agent *pub = agent_start();
 	struct agnocast_subscription **subs = calloc(MANY, sizeof(*subs));
-	int many = getenv("AGNOCAST_VM") ? 100 : MANY, before = open_descriptors();
+	int many = getenv("AGNOCAST_VM") ? 100 : MANY, before = descriptors_of(getpid());
 	struct agnocast_waitset *ws;
 	struct agnocast_event event;
 
@@ -442,9 +446,48 @@ static void a_thousand_subscriptions_meet_no_limit(void)
 		CHECK(event.subscription == subs[i] && take_one(subs[i], 0) == i + 1);
 	}
 	/* An epoll, an event and a bell for all of them. */
-	CHECK(open_descriptors() - before <= 3);
+	CHECK(descriptors_of(getpid()) - before <= 3);
 	end(ws, subs, many);
 	free(subs);
+}
+
+struct fds_awaited {
+	pid_t	pid;
+	int	n;
+};
+
+static bool has_descriptors(void *arg)
+{
+	const struct fds_awaited *awaited = arg;
+
+	return descriptors_of(awaited->pid) == awaited->n;
+}
+
+/*
+ * The first ring must not wait until the publisher's library has asked for what
+ * it is to ring: so it asks as soon as somebody wants to be rung for.
+ */
+static void a_publisher_has_the_bell_before_it_rings(void)
+{
+	const char *registry = getenv("AGNOCAST_REGISTRY");
+	struct agent *pub = agent_start();
+	struct agnocast_subscription *sub = subscribe("/bell", 10, AGNOCAST_POLLABLE);
+	struct pollfd fd = { .fd = agnocast_fd(), .events = POLLIN };
+	struct fds_awaited awaited = { .pid = pub->pid };
+
+	EXPECT(ask(pub, "pub 0 /bell 10 0"), "0");
+	CHECK(reached(pub, 1, 0));
+	awaited.n = descriptors_of(pub->pid);
+	/* It asks to be rung for: found empty twice, it is no more readable. */
+	CHECK(take_one(sub, 0) == -EAGAIN && take_one(sub, 0) == -EAGAIN);
+	CHECK(poll(&fd, 1, 0) == 0);
+	/* The module rings for the publisher, which needs nothing for that. */
+	awaited.n += registry && !strncmp(registry, "unix:", 5);
+	CHECK(wait_until(has_descriptors, &awaited));
+	EXPECT(ask(pub, "publish 0 7 1"), "0");
+	CHECK(poll(&fd, 1, 10000) == 1 && take_one(sub, 0) == 7);
+	CHECK(descriptors_of(pub->pid) == awaited.n);
+	CHECK(!agnocast_subscription_destroy(sub));
 }
 
 static void many_publishers_are_waited_for_without_polling(void)
@@ -865,6 +908,7 @@ static void a_wait_hears_of_messages_after_one_that_another_thread_took(void)
 
 static const struct test tests[] = {
 	/* First: later, the bell may have been rung before the first sleep. */
+	{ "a_publisher_has_the_bell_before_it_rings", a_publisher_has_the_bell_before_it_rings },
 	{ "a_wait_for_many_publishers_is_rung_for", a_wait_for_many_publishers_is_rung_for },
 	{ "ready_is_reported_in_turn_until_taken", ready_is_reported_in_turn_until_taken },
 	{ "what_is_left_is_reported_whoever_was_removed",
