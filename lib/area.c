@@ -397,7 +397,8 @@ void area_begin(const char *group_of)
 static int create_file(const struct agnocast_new_shm *shm, const char *group_of,
 		       char *why, size_t len)
 {
-	if (shmfile_has_name(&area.file, own_area.shm_name))
+	/* Who cleans up after a dead process with our pid may have taken it for its. */
+	if (shmfile_is_named(&area.file, own_area.shm_name))
 		return 0;
 	drop_file();
 	area.control_end = 0;

@@ -66,19 +66,6 @@ static inline bool in_area(const void *p)
 	return (uintptr_t)p - area_heap_base < area_heap_size;
 }
 
-/* jemalloc starts with a thread's cache, which it wants zeroed. */
-static __attribute__((noinline)) enum start_state first_use(void)
-{
-	enum start_state state = start_with(heap_prepare);
-
-	if (state >= START_MEMBER) {
-		heap_os_zero_begin();
-		aj_free(aj_calloc(1, ALIGNMENT));
-		heap_os_zero_end();
-	}
-	return state;
-}
-
 /*
  * Is the heap jemalloc's? Joins at the first call, but for a sanitizer's
  * runtime, whose own start is no time for that: there the API does it.
@@ -88,7 +75,7 @@ static inline bool shared(void)
 	enum start_state state = __atomic_load_n(&start_state, __ATOMIC_ACQUIRE);
 
 	if (__builtin_expect(state == START_NOT_YET, 0) && !libc_heap_is_sanitized())
-		state = first_use();
+		state = start_with(heap_prepare);
 	return state >= START_MEMBER;
 }
 
@@ -195,6 +182,7 @@ static void *thread_data(size_t count, size_t size)
 EXPORT void *calloc(size_t count, size_t size)
 {
 	size_t bytes;
+	bool before;
 	void *got;
 
 	if (!shared())
@@ -205,11 +193,11 @@ EXPORT void *calloc(size_t count, size_t size)
 		return no_memory();
 	if (__builtin_expect(heap_checked, 0))
 		return checked_alloc(ALIGNMENT, bytes, true);
-	heap_os_zero_begin();
+	before = heap_os_zero_begin();
 	got = aj_calloc(1, at_least(bytes));
 	if (!got && make_room(bytes))
 		got = aj_calloc(1, at_least(bytes));
-	heap_os_zero_end();
+	heap_os_zero_end(before);
 	return got ? got : no_memory();
 }
 

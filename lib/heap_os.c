@@ -158,15 +158,19 @@ int heap_os_munmap(void *addr, size_t len)
 	return 0;
 }
 
-void heap_os_zero_begin(void)
+bool heap_os_zero_begin(void)
 {
+	bool before = zeroed.wanted;
+
 	zeroed.wanted = true;
 	zeroed.len = 0;
+	return before;
 }
 
-void heap_os_zero_end(void)
+void heap_os_zero_end(bool before)
 {
-	zeroed.wanted = false;
+	zeroed.wanted = before;
+	zeroed.len = 0;
 }
 
 /*

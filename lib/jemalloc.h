@@ -28,7 +28,8 @@ void *aj_mallocx(size_t size, int flags);
 size_t aj_xallocx(void *p, size_t size, size_t extra, int flags);
 int aj_mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len);
 
-/* Inside of it: fills a thread's cache of one size. */
+/* Inside of it: makes a thread's cache; true: it could not. Fills it with one size. */
+bool je_tsd_tcache_enabled_data_init(void *tsd);
 void je_arena_cache_bin_fill_small(void *tsdn, void *arena, void *bin, void *info,
 				   unsigned size_index, unsigned count);
 extern size_t je_sz_index2size_tab[];
@@ -45,10 +46,10 @@ extern __thread unsigned int heap_os_uncached;
 
 /*
  * Around a call that wants zeroed memory: what that commits is zero, and need
- * not be cleared.
+ * not be cleared. Such calls nest; zero_begin() returns what zero_end() wants.
  */
-void heap_os_zero_begin(void);
-void heap_os_zero_end(void);
+bool heap_os_zero_begin(void);
+void heap_os_zero_end(bool before);
 
 /*
  * Does a thread give memory back at this moment, or did one just now? While
@@ -81,6 +82,7 @@ bool heap_os_prof_boot2(void);
 double heap_os_exp(double x);
 double heap_os_log(double x);
 double heap_os_round(double x);
+bool heap_os_cache_begin(void *tsd);
 void heap_os_cache_fill(void *tsdn, void *arena, void *bin, void *info, unsigned size_index,
 			unsigned count);
 void *heap_os_metadata(void *wanted, size_t size, size_t alignment, bool *zero, bool *commit);

@@ -110,6 +110,14 @@ static int check_tmpfs(int fd, char *why, size_t len)
 	return -EMEDIUMTYPE;
 }
 
+/* The inode is open or mapped, so its number is nobody else's. */
+static bool has_name(const struct shmfile *file)
+{
+	struct stat st;
+
+	return !stat_path(file->path, &st) && st.st_dev == file->dev && st.st_ino == file->ino;
+}
+
 static int open_new(struct shmfile *file, const char *name)
 {
 	snprintf(file->path, sizeof(file->path), SHM_DIR "%s", name);
@@ -173,9 +181,9 @@ int shmfile_create_early(struct shmfile *file, const char *name, const char *gro
 	return fd < 0 ? fd : make_ours(file, fd, group_of, why, sizeof(why));
 }
 
-bool shmfile_has_name(const struct shmfile *file, const char *name)
+bool shmfile_is_named(const struct shmfile *file, const char *name)
 {
-	return file->fd >= 0 && !strcmp(file->path + strlen(SHM_DIR), name);
+	return file->fd >= 0 && !strcmp(file->path + strlen(SHM_DIR), name) && has_name(file);
 }
 
 static bool is_file(const struct shmfile *file, int fd)
@@ -256,11 +264,7 @@ uint64_t shmfile_free_space(int fd)
 
 void shmfile_unlink(struct shmfile *file)
 {
-	struct stat st;
-
-	/* The inode is open or mapped, so its number is nobody else's. */
-	if (file->path[0] && !stat_path(file->path, &st) && st.st_dev == file->dev &&
-	    st.st_ino == file->ino)
+	if (file->path[0] && has_name(file))
 		raw_call(SYS_unlinkat, AT_FDCWD, file->path, 0);
 }
 

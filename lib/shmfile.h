@@ -36,7 +36,8 @@ int shmfile_create(struct shmfile *file, const char *name, uint32_t pid,
  * for it may be anybody's. On failure nothing is left, but @file is of no use.
  */
 int shmfile_create_early(struct shmfile *file, const char *name, const char *group_of);
-bool shmfile_has_name(const struct shmfile *file, const char *name);
+/* Is there such a file, and is it this one? */
+bool shmfile_is_named(const struct shmfile *file, const char *name);
 
 /* A descriptor of the file, opened anew if the host took ours; or -errno. */
 int shmfile_fd(struct shmfile *file);

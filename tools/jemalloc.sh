@@ -55,6 +55,9 @@ ${OBJCOPY:-objcopy} --redefine-syms="$work/profiler" "$work/jemalloc.pic.o"
 # A thread's caches are to grow slowly.
 echo "je_arena_cache_bin_fill_small heap_os_cache_fill" >"$work/cache"
 ${OBJCOPY:-objcopy} --redefine-syms="$work/cache" "$work/tcache.pic.o"
+# And to begin without clearing memory that is clear.
+echo "je_tsd_tcache_enabled_data_init heap_os_cache_begin" >"$work/begin"
+${OBJCOPY:-objcopy} --redefine-syms="$work/begin" "$work/tsd.pic.o"
 for object in "$work"/*.o; do
 	${OBJCOPY:-objcopy} --redefine-syms="$work/symbols" "$object"
 done
@@ -72,7 +75,7 @@ left=$(${NM:-nm} -u "$work/area.o" | awk '{ print $2 }' | grep -Ex "$forbidden" 
 	echo "$0: this jemalloc still gets memory through: $left" >&2
 	exit 1
 }
-for name in mmap munmap madvise metadata cache_fill; do
+for name in mmap munmap madvise metadata cache_fill cache_begin; do
 	${NM:-nm} -u "$work/area.o" | grep -qw "heap_os_$name" || {
 		echo "$0: this jemalloc is not built as expected: no call of $name" >&2
 		exit 1

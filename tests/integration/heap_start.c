@@ -3,12 +3,14 @@
  * heap_start.c - what a process of ours asks of the kernel, counted
  *
  * heap_start LIBRARY: runs itself as a program that does nothing and as one
- * that allocates once, without and with LIBRARY preloaded, and bounds how many
+ * that allocates once, in one or in each of many threads, without and with
+ * LIBRARY preloaded, and bounds how many
  * more system calls and page faults the latter takes from exec to exit; and as
  * programs whose heap grows, for which it bounds the steps of that. Counts,
  * since times depend on the machine; a call or a fault costs about a microsecond.
  */
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -23,6 +25,7 @@ struct cost {
 };
 
 #define GROWTH (64 << 20)
+#define THREADS 50
 
 static char *self;
 
@@ -144,8 +147,34 @@ static int grow(void)
 	return 0;
 }
 
+static pthread_barrier_t all_here;
+
+static void *allocate_beside(void *block)
+{
+	*(void **)block = malloc(100);
+	pthread_barrier_wait(&all_here);
+	return NULL;
+}
+
+static int run_threads(void)
+{
+	pthread_t threads[THREADS];
+	void *blocks[THREADS];
+
+	pthread_barrier_init(&all_here, NULL, THREADS + 1);
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, allocate_beside, &blocks[i]))
+			return 1;
+	pthread_barrier_wait(&all_here);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
 static int act(const char *what)
 {
+	if (!strcmp(what, "threads"))
+		return run_threads();
 	if (!strcmp(what, "allocating"))
 		free(malloc(100));
 	if (!strcmp(what, "growing"))
@@ -163,6 +192,8 @@ int main(int argc, char **argv)
 		return act(argv[1]);
 	bound("idle", argv[1], 57, 50);
 	bound("allocating", argv[1], 61, 105);
+	/* A thread's stack and its share of the heap, not all that its cache may hold. */
+	bound("threads", argv[1], 120, 105 + 7 * THREADS);
 	bound_steps("growing", argv[1], 120);
 	bound_steps("participating", argv[1], 40);
 	fflush(stdout);
