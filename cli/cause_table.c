@@ -49,6 +49,11 @@ static bool owner_lives(const struct cause_case *failed)
 	return failed->place.known && failed->place.owner_pid;
 }
 
+static bool is_another_ones(const struct cause_case *failed)
+{
+	return owner_lives(failed) && failed->place.owner_pid != event_of(failed)->pid;
+}
+
 /* mmap, in the order of do_mmap() */
 
 static bool is_empty(const struct cause_case *failed)
@@ -283,6 +288,9 @@ static bool is_peer_not_mapped(const struct cause_case *failed)
 	"make it larger: mount -o remount,size=8G /dev/shm (container: --shm-size or --ipc=host)"
 
 static const struct cause_row table[] = {
+	{ "same-pid", SHM_OPEN, EEXIST, 0, is_another_ones,
+	  "{name} is that of {owner}: this process has the same pid, in its container",
+	  "nothing: the library takes the name that the registry gives" },
 	{ "stale-area", SHM_OPEN, EEXIST, 0, NULL,
 	  "{name} was left by a killed process that had the same pid",
 	  "the library removes it by itself; if it can't: agnocast doctor --clean" },

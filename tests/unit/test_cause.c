@@ -38,6 +38,8 @@ struct state {
 #define LIDAR .known = true, .owner_pid = 14671, .owner_comm = "lidar_driver"
 
 static const struct state states[] = {
+	{ "same-pid", "lidar_driver (pid 14671)", AGNOCAST_CALL_SHM_OPEN, EEXIST,
+	  .place = { LIDAR } },
 	{ "stale-area", "agnocast@77", AGNOCAST_CALL_SHM_OPEN, EEXIST },
 	{ "other-shm", "lidar_driver (pid 14671)", AGNOCAST_CALL_SHM_OPEN, ENOENT,
 	  .place = { LIDAR } },
