@@ -26,6 +26,7 @@
 #include "pi_mutex.h"
 #include "raw.h"
 #include "shmfile.h"
+#include "text.h"
 #include "window.h"
 
 #define KIB		((size_t)1024)
@@ -383,9 +384,9 @@ static void drop_file(void)
 /* In a container the registry may know us by another pid: then this name goes again. */
 void area_begin(const char *group_of)
 {
-	char name[AGNOCAST_SHM_NAME_MAX];
+	char name[AGNOCAST_SHM_NAME_MAX] = "/agnocast@";
 
-	snprintf(name, sizeof(name), "/agnocast@%ld", raw_call(SYS_getpid));
+	text_add_number(name, sizeof(name), (uint64_t)raw_call(SYS_getpid), 10);
 	if (shmfile_create_early(&area.file, name, group_of))
 		area.file.path[0] = 0;
 	else if (shmfile_commit(area.file.fd, 0, control_start()))

@@ -36,6 +36,8 @@
 #define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
 #define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
 
+bool heap_checked;
+
 /*
  * Does a call of malloc or free come here? Tried out, since addresses do not
  * tell: those of an executable that is not PIE are of its own stubs. Volatile,

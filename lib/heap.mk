@@ -7,7 +7,6 @@
 HEAP_SRCS := \
 	area.c \
 	bitmap.c \
-	block.c \
 	cgroup.c \
 	config.c \
 	copy.c \
@@ -26,8 +25,8 @@ HEAP_SRCS := \
 	start.c \
 	# EOL
 
-# Large tables last: what a start touches lies together.
-HEAP_OBJS := $(OUT)/jemalloc_area.o $(OBJ)/heap_check.o $(OBJ)/window.o
+# Large tables behind all that is small, which a start touches and so lies together.
+HEAP_OBJS := $(OBJ)/window.o $(OBJ)/heap_check.o $(OBJ)/block.o $(OUT)/jemalloc_area.o
 
 # The compiler may not turn calls inside the malloc family into each other.
 CFLAGS_heap := -fno-builtin

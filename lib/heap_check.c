@@ -37,8 +37,6 @@ struct block {
 	size_t		state : 4;
 };
 
-bool heap_checked;
-
 static pthread_mutex_t lock;		/* of all below */
 static struct block *table;		/* open addressing; half of it is free */
 static size_t table_size, table_used;	/* used: not EMPTY */

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Set once, before the heap is used. */
+/* Set once, before the heap is used. heap.c's. */
 extern bool heap_checked;
 
 /* @alignment a power of two. NULL: no memory; errno is the caller's to set. */

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "raw.h"
+#include "text.h"
 
 #define SHM_DIR		"/dev/shm"
 #define SHM_MODE	0640
@@ -120,7 +121,8 @@ static bool has_name(const struct shmfile *file)
 
 static int open_new(struct shmfile *file, const char *name)
 {
-	snprintf(file->path, sizeof(file->path), SHM_DIR "%s", name);
+	strcpy(file->path, SHM_DIR);
+	text_add(file->path, sizeof(file->path), name);
 	return raw_open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, SHM_MODE);
 }
 

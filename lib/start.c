@@ -3,8 +3,8 @@
  * start.c - whether and when this process joins
  *
  * Runs inside the first malloc, perhaps before libc has set environ: no
- * memory, no stdio but snprintf. A join that fails leaves nothing behind but
- * its reason.
+ * memory, no stdio but snprintf for what goes wrong. A join that fails leaves
+ * nothing behind but its reason.
  */
 
 #define _GNU_SOURCE 1
@@ -24,6 +24,7 @@
 #include "heap_check.h"
 #include "host.h"
 #include "raw.h"
+#include "text.h"
 #include "window.h"
 
 #define DUMP_MAPPED_SHARED	8	/* bit 3 of coredump_filter: core(5) */
@@ -67,6 +68,14 @@ static int say_version(const struct agnocast_version *version)
 	return -EPROTO;
 }
 
+static void write_dump_filter(int fd, unsigned long filter)
+{
+	char text[32] = "0x";
+
+	text_add_number(text, sizeof(text), filter, 16);
+	raw_write(fd, text, strlen(text));
+}
+
 /*
  * A core dump without the heap would be useless; the kernel's default omits it.
  */
@@ -78,11 +87,9 @@ static void set_dump_filter(void)
 	if (fd < 0)
 		return;
 	if (raw_read(fd, text, sizeof(text) - 1) > 0) {
-		dump_filter = strtoul(text, NULL, 16);
-		if (!(dump_filter & DUMP_MAPPED_SHARED)) {
-			snprintf(text, sizeof(text), "0x%lx", dump_filter | DUMP_MAPPED_SHARED);
-			raw_write(fd, text, strlen(text));
-		}
+		dump_filter = text_hex(text);
+		if (!(dump_filter & DUMP_MAPPED_SHARED))
+			write_dump_filter(fd, dump_filter | DUMP_MAPPED_SHARED);
 	}
 	raw_close(fd);
 }
@@ -102,12 +109,10 @@ static void restore_dump_filter(void)
 {
 	int fd = dump_filter & DUMP_MAPPED_SHARED ? -1 :
 		 raw_open("/proc/self/coredump_filter", O_RDWR, 0);
-	char text[32];
 
 	if (fd < 0)
 		return;
-	snprintf(text, sizeof(text), "0x%lx", dump_filter);
-	raw_write(fd, text, strlen(text));
+	write_dump_filter(fd, dump_filter);
 	raw_close(fd);
 }
 
@@ -178,8 +183,7 @@ static int take_area(const struct config *config, const struct agnocast_new_shm 
 
 	if (ret)
 		return ret;
-	snprintf(own_area.header->registry, sizeof(own_area.header->registry), "%s",
-		 registry.address);
+	text_add(own_area.header->registry, sizeof(own_area.header->registry), registry.address);
 	ret = area_ready();
 	if (ret)
 		area_destroy();

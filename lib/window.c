@@ -26,10 +26,10 @@
 #define PIECE		((size_t)2 << 20)
 #define RESERVE_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-struct window window;
-
 static pthread_mutex_t window_lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t mapped[AGNOCAST_SESSIONS_MAX];	/* window_lock; bytes of each peer's area */
+
+struct window window;
 
 static int map_piece(uintptr_t address, size_t len, int flags, int fd, off_t offset)
 {

@@ -190,10 +190,10 @@ int main(int argc, char **argv)
 		return 2;
 	if (argv[1][0] != '/')
 		return act(argv[1]);
-	bound("idle", argv[1], 57, 50);
-	bound("allocating", argv[1], 61, 105);
+	bound("idle", argv[1], 57, 35);
+	bound("allocating", argv[1], 61, 90);
 	/* A thread's stack and its share of the heap, not all that its cache may hold. */
-	bound("threads", argv[1], 120, 105 + 7 * THREADS);
+	bound("threads", argv[1], 120, 90 + 7 * THREADS);
 	bound_steps("growing", argv[1], 120);
 	bound_steps("participating", argv[1], 40);
 	fflush(stdout);

@@ -2,7 +2,7 @@
 #
 # heap.mk - unit tests of the environment and of the area
 
-TESTS += test_bitmap test_cgroup test_config test_heap test_pagemap
+TESTS += test_bitmap test_cgroup test_config test_heap test_pagemap test_text
 
 SRC_test_bitmap := test_bitmap.c ../../lib/bitmap.c
 INC_test_bitmap := -I../../lib
@@ -14,3 +14,5 @@ SRC_test_heap := test_heap.c $(addprefix ../../lib/,area.c bitmap.c block.c cgro
 INC_test_heap := -I../../lib
 SRC_test_pagemap := test_pagemap.c $(addprefix ../../lib/,bitmap.c pagemap.c)
 INC_test_pagemap := -I../../lib
+SRC_test_text := test_text.c
+INC_test_text := -I../../lib

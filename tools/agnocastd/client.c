@@ -338,22 +338,22 @@ static int check(const struct client *client, ssize_t n, pid_t sender)
 	return sender == client->pid ? 0 : -EPERM;
 }
 
-static void client_ready(struct watch *watch, unsigned int events)
+/* One request. False: there is none, or the connection is closed. */
+static bool serve(struct client *client)
 {
-	struct client *client = (struct client *)watch;
 	int fd_in = -1, fd_out = -1, result;
 	pid_t sender = 0;
 	u32 extra = 0;
 	ssize_t n = receive(client, &sender, &fd_in);
+	bool open = true;
 
-	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		if (fd_in >= 0)
 			close(fd_in);
 		client_close(client);
-		return;
+		return false;
 	}
 	result = check(client, n, sender);
 	if (!result) {
@@ -362,13 +362,29 @@ static void client_ready(struct watch *watch, unsigned int events)
 	}
 	if (fd_in >= 0 && (result || !keeps_descriptor(request.head.cmd)))
 		close(fd_in);
-	if (send_reply(client, result, result ? 0 : request.head.len + extra, fd_out))
+	if (send_reply(client, result, result ? 0 : request.head.len + extra, fd_out)) {
 		client_close(client);
-	else if (!result && (request.head.cmd == AGNOCAST_NEW_SHM_CMD ||
-			     request.head.cmd == AGNOCAST_REJOIN_CMD))
+		open = false;
+	} else if (!result && (request.head.cmd == AGNOCAST_NEW_SHM_CMD ||
+			       request.head.cmd == AGNOCAST_REJOIN_CMD)) {
 		member_look_up(client->pid);
+	}
 	if (fd_out >= 0)
 		close(fd_out);
+	return open;
+}
+
+static void client_ready(struct watch *watch, unsigned int events)
+{
+	(void)events;
+	serve((struct client *)watch);
+}
+
+/* Who joins sends its first two requests at once, and waits for both. */
+static void greet(struct client *client)
+{
+	if (serve(client))
+		serve(client);
 }
 
 /* The groups that it had when it connected, besides its own. */
@@ -459,10 +475,13 @@ static void turn_away(const struct watch *listener)
 void client_accept(struct watch *listener, unsigned int events)
 {
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *client = fd < 0 ? NULL : client_create(fd);
 
 	(void)events;
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-		turn_away(listener);
-	else if (fd >= 0 && !client_create(fd))
+	if (client)
+		greet(client);
+	else if (fd >= 0)
 		close(fd);
+	else if (errno == EMFILE || errno == ENFILE)
+		turn_away(listener);
 }

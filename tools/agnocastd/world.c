@@ -128,6 +128,15 @@ void world_put(struct world *world)
 	free(world);
 }
 
+static struct world *find(const struct stat *ns)
+{
+	struct world *world = agnocastd.worlds;
+
+	while (world && (world->ino != ns->st_ino || world->dev != ns->st_dev))
+		world = world->next;
+	return world;
+}
+
 struct world *world_of(pid_t pid, int *err)
 {
 	struct world *world;
@@ -136,6 +145,10 @@ struct world *world_of(pid_t pid, int *err)
 	int pin;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", pid);
+	/* One that is known is pinned: its number is no other's. */
+	world = stat(path, &ns) ? NULL : find(&ns);
+	if (world)
+		return world_get(world);
 	pin = open(path, O_RDONLY | O_CLOEXEC);
 	if (pin < 0 || fstat(pin, &ns)) {
 		*err = -errno;
@@ -143,9 +156,8 @@ struct world *world_of(pid_t pid, int *err)
 			close(pin);
 		return NULL;
 	}
-	for (world = agnocastd.worlds; world; world = world->next)
-		if (world->ino == ns.st_ino && world->dev == ns.st_dev)
-			break;
+	/* It may have changed to another since. */
+	world = find(&ns);
 	if (world) {
 		close(pin);
 		return world_get(world);
