@@ -128,11 +128,11 @@ static void what_is_held_stays(void)
 	CHECK(pub);
 	EXPECT(ask(pub, "publish 0 1 3"), "0");
 	/* It reads before the publisher can say anything. */
-	kill(pub->pid, SIGSTOP);
+	CHECK(agent_stop(pub));
 	EXPECT(ask(sub, "sub 0 /a 10 %u", TL), "0");
 	EXPECT(ask(sub, "take 0 5000 0"), "1 1");
 	EXPECT(ask(sub, "take 0 0 0"), "2 2");
-	kill(pub->pid, SIGCONT);
+	agent_continue(pub);
 	EVENTUALLY(sub, "barred 0", "1");
 	EXPECT(ask(sub, "take 0 0 0"), refused());
 	EXPECT(ask(sub, "take 0 0 0"), "-11");
@@ -221,15 +221,15 @@ static void without_an_answer_messages_are_kept(void)
 	int ret = 0;
 
 	CHECK(pub);
-	kill(pub->pid, SIGSTOP);
+	CHECK(agent_stop(pub));
 	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
-	kill(sub->pid, SIGSTOP);
-	kill(pub->pid, SIGCONT);
+	CHECK(agent_stop(sub));
+	agent_continue(pub);
 	CHECK(sscanf(ask(pub, "publish 0 1 5000"), "%d after %lu", &ret, &kept) == 2);
 	/* 1,024 and a batch beyond the ring, which holds a few more than 10. */
 	CHECK(ret == -ENOBUFS && kept >= 1066 && kept <= 1080);
 	EXPECT(ask(pub, "destroyed"), "0 0");
-	kill(sub->pid, SIGCONT);
+	agent_continue(sub);
 	EVENTUALLY(sub, "barred 0", "1");
 	EXPECT(ask(sub, "take 0 0 0"), refused());
 	EVENTUALLY(pub, "destroyed", sum_of(1, kept - 10));
@@ -241,10 +241,10 @@ static void its_death_is_enough(void)
 	struct agent *pub = blind_publisher(), *sub = agent_start();
 
 	CHECK(pub);
-	kill(pub->pid, SIGSTOP);
+	CHECK(agent_stop(pub));
 	EXPECT(ask(sub, "sub 0 /a 10 0"), "0");
-	kill(sub->pid, SIGSTOP);
-	kill(pub->pid, SIGCONT);
+	CHECK(agent_stop(sub));
+	agent_continue(pub);
 	EXPECT(ask(pub, "publish 0 1 500"), "0");
 	EXPECT(ask(pub, "destroyed"), "0 0");
 	agent_kill(sub, SIGKILL);

@@ -111,6 +111,19 @@ int agent_kill(struct agent *agent, int signal)
 	return reap(agent);
 }
 
+bool agent_stop(struct agent *agent)
+{
+	int status;
+
+	return !kill(agent->pid, SIGSTOP) &&
+	       waitpid(agent->pid, &status, WUNTRACED) == agent->pid && WIFSTOPPED(status);
+}
+
+void agent_continue(struct agent *agent)
+{
+	kill(agent->pid, SIGCONT);
+}
+
 void test_failed(const char *file, int line, const char *what, const char *got)
 {
 	printf("  %s:%d: %s%s%s\n", file, line, what, got ? ", got " : "", got ? got : "");
@@ -206,8 +219,10 @@ bool names_left(pid_t pid)
 static void end_agents(void)
 {
 	for (int i = 0; i < agents_count; i++)
-		if (agents[i].pid)
+		if (agents[i].pid) {
+			agent_continue(&agents[i]);	/* a test that failed may have left it stopped */
 			agent_quit(&agents[i]);
+		}
 	agents_count = 0;
 }
 

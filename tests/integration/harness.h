@@ -35,6 +35,9 @@ const char *answer_of(struct agent *agent);
 /* Ends it: by "quit", or by a signal. Returns its wait status. */
 int agent_quit(struct agent *agent);
 int agent_kill(struct agent *agent, int signal);
+/* Returns when all of its threads stand still. agent_continue(): they go on. */
+bool agent_stop(struct agent *agent);
+void agent_continue(struct agent *agent);
 
 /* Fails the test, names the place, and leaves the function. */
 #define CHECK(condition) do {						\
