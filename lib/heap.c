@@ -36,6 +36,7 @@
 #define TSD_BLOCK	32	/* keys of glibc's PTHREAD_KEY_2NDLEVEL_SIZE */
 #define TSD_CODE	1024	/* more than the bytes of pthread_setspecific() */
 
+/* Not beside the tables of heap_check.c: each start writes it. */
 bool heap_checked;
 
 /*

@@ -3,7 +3,7 @@
  * heap_cache.c - how a thread's caches begin and grow
  *
  * What jemalloc takes for a new thread's caches it wants zeroed, all of it, and
- * most is never used: not to touch it is seven page faults less.
+ * most is never used: not to touch it is five page faults less.
  *
  * jemalloc fills the cache of a size with up to a hundred blocks at the first
  * call. Elsewhere that costs addresses; here it is memory, which is committed.

@@ -29,6 +29,7 @@
 static pthread_mutex_t window_lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t mapped[AGNOCAST_SESSIONS_MAX];	/* window_lock; bytes of each peer's area */
 
+/* Behind the table: so the compiler puts it in front, with what each start writes. */
 struct window window;
 
 static int map_piece(uintptr_t address, size_t len, int flags, int fd, off_t offset)
