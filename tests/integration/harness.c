@@ -15,6 +15,7 @@
 
 #define AGENTS_MAX 600
 #define PATIENCE_S 10
+#define FROM "--from"		/* NEXT GOOD BAD: see go_on_afresh() */
 
 static struct agent agents[AGENTS_MAX];
 static int agents_count;
@@ -226,9 +227,29 @@ static void end_agents(void)
 	agents_count = 0;
 }
 
+/*
+ * A test that failed leaves what it had made, and the library has state that lasts
+ * as long as the process: the others are run in a new one.
+ */
+static void go_on_afresh(const char *program, size_t next, int good, int bad)
+{
+	char counts[3][24];
+
+	snprintf(counts[0], sizeof(counts[0]), "%zu", next);
+	snprintf(counts[1], sizeof(counts[1]), "%d", good);
+	snprintf(counts[2], sizeof(counts[2]), "%d", bad);
+	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	execl("/proc/self/exe", program, FROM, counts[0], counts[1], counts[2], NULL);
+	perror("harness: cannot run the tests that are left");
+	exit(1);
+}
+
 int run_tests(const struct test *tests, size_t count, int argc, char **argv)
 {
-	int good = 0, bad = 0;
+	const char *only = argc == 2 ? argv[1] : NULL;
+	bool again = argc == 5 && !strcmp(argv[1], FROM);
+	size_t first = again ? strtoul(argv[2], NULL, 10) : 0;
+	int good = again ? atoi(argv[3]) : 0, bad = again ? atoi(argv[4]) : 0;
 
 	agent_path = getenv("AGENT");
 	if (!agent_path) {
@@ -237,14 +258,16 @@ int run_tests(const struct test *tests, size_t count, int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; i < count; i++) {
-		if (argc > 1 && strcmp(argv[1], tests[i].name))
+	for (size_t i = first; i < count; i++) {
+		if (only && strcmp(only, tests[i].name))
 			continue;
 		failed = false;
 		tests[i].run();
 		end_agents();
 		printf("%s %s\n", failed ? "not ok" : "ok", tests[i].name);
 		*(failed ? &bad : &good) += 1;
+		if (failed && i + 1 < count && !only)
+			go_on_afresh(argv[0], i + 1, good, bad);
 	}
 	printf("%d passed, %d failed\n", good, bad);
 	return bad ? 1 : 0;

@@ -3,8 +3,8 @@
  * harness.h - agents to command, and checks that count
  *
  * Each test is a function that starts agents (agent.c), tells them what to do
- * and compares their answers. A test that fails says where and goes on with
- * the next one.
+ * and compares their answers. A test that fails says where, and the program goes
+ * on with the next one.
  */
 #ifndef AGNOCAST_TEST_HARNESS_H
 #define AGNOCAST_TEST_HARNESS_H
@@ -77,7 +77,10 @@ bool names_left(pid_t pid);
 /* Waits until a condition holds, for at most 10 s. */
 bool wait_until(bool (*condition)(void *), void *arg);
 
-/* Runs all, prints "ok NAME" or "not ok NAME" and the sum; the exit status. */
+/*
+ * Runs all, or the one that is named; prints "ok NAME" or "not ok NAME" and the sum.
+ * Returns the exit status. Those behind one that failed are run in a new process.
+ */
 int run_tests(const struct test *tests, size_t count, int argc, char **argv);
 
 #endif /* AGNOCAST_TEST_HARNESS_H */

@@ -11,7 +11,7 @@
 #
 # VM_KERNELS  for vm: any of 6.1 6.12 6.1-rt 6.12-rt      [6.1 6.12]
 # VM_TESTS    for vm: commands that end with a count line [integration, vm, stress]
-# VM_TIMEOUT  for vm: seconds for each kernel             [600]
+# VM_TIMEOUT  for vm: seconds for each kernel             [900]
 # KERNEL      for vm-demo and vm-shell                    [6.12]
 # VM_DEBUG_SECONDS  for vm-debug and vm-kcsan: how long each race goes on  [300]
 # VM_SECONDS  for vm-demo: an emulated machine is slow    [20]
@@ -24,7 +24,7 @@
 
 VM_KERNELS	?= 6.1 6.12
 VM_TESTS	?= tests/integration/run.sh tests/vm/run.sh tests/stress/run.sh
-VM_TIMEOUT	?= 600
+VM_TIMEOUT	?= 900
 VM_SECONDS	?= 20
 VM_RATE		?= 5
 VM_DEMO		?= DEMO_OUT=$$AGNOCAST_OUT SECONDS_TO_RUN=$(VM_SECONDS) RATE=$(VM_RATE) \
