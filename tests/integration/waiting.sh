@@ -21,9 +21,11 @@ for program in waiting descriptors lookout; do
 done
 rm -f "$said"
 
-rounds=10000
-[ -z "${AGNOCAST_VM:-}" ] || rounds=300
 for mode in poll take spin waitset waitset-fd descriptor; do
+	rounds=10000
+	# Who polls has no wake-up to lose, and on a busy machine each round takes a time slice.
+	[ $mode != poll ] || rounds=1000
+	[ -z "${AGNOCAST_VM:-}" ] || rounds=300
 	JITTER=1 "$OUT/pingpong" $mode $rounds 1 64 echo &
 	if JITTER=1 timeout 100 "$OUT/pingpong" $mode $rounds 1 64 && wait $!; then
 		echo "ok no_wake_up_is_lost in $rounds rounds of $mode"
