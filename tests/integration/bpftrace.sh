@@ -34,11 +34,15 @@ watch()
 # stop NAME - its maps are printed at the end
 stop()
 {
-	local pid
+	local pid end=$((SECONDS + 150))
 	pid=$(cat "$dir/$1.pid")
-	kill -TERM "$pid" 2>/dev/null
-	# Under emulation it takes its time to detach.
-	until_true 150 sh -c "! kill -0 $pid" || kill -KILL "$pid"
+	# Again and again: bpftrace 0.17 hears a signal only while it waits for events. Under
+	# emulation it takes its time to detach.
+	until [ $SECONDS -ge $end ]; do
+		kill -TERM "$pid" 2>/dev/null || break
+		until_true 5 sh -c "! kill -0 $pid" && break
+	done
+	kill -KILL "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 }
 

@@ -23,6 +23,7 @@ start()
 {
 	local name=$1
 	shift
+	: >"$dir/$name.out"
 	"$@" <"$dir/never" >"$dir/$name.out" 2>&1 &
 	started=$!
 	processes+=($started)

@@ -141,6 +141,7 @@ names()
 {
 	local join=$programs/heap_join pid=
 	mkfifo "$work/fifo"
+	: >"$work/out"
 	LD_PRELOAD=$AGNOCAST_LIB "$join" pause <"$work/fifo" >"$work/out" &
 	pid=$!
 	exec 7>"$work/fifo"
@@ -293,6 +294,7 @@ onlookers()
 {
 	local pid before after
 	mkfifo "$work/hold"
+	: >"$work/out"
 	"$programs/heap_mlock" publish <"$work/hold" >"$work/out" &
 	pid=$!
 	exec 7>"$work/hold"

@@ -202,6 +202,7 @@ test_refused_and_exited()
 	json
 	that refused_mapping "[.maps[] | select(.pid == $hear and .role != \"own\") | .state, .error, .wrong] == [\"EEXIST\", 17, true]"
 	that refused_is_a_failure "[.fails[] | select(.pid == $hear and .source == \"registry\") | .call, .error, .name, .count] == [\"map\", \"EEXIST\", \"agnocast@${talk[0]}\", 1]"
+	: >"$dir/stream"
 	"$top" -j -d 0.5 --no-bpf >"$dir/stream" &
 	local pid=$!
 	until_true 20 has_lines "$dir/stream" 1
