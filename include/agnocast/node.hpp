@@ -318,7 +318,8 @@ std::shared_ptr<Executable> registered(const std::shared_ptr<node_core> &node,
  * Subscription<T> - calls back for each message, in order
  *
  * Made by Node::create_subscription(). When the last SharedPtr goes, no new
- * callback begins; one that runs just now on another thread ends by itself.
+ * callback begins; one that another thread runs, or has just taken a message
+ * for, ends by itself: what it uses must live as long.
  */
 template <class T>
 class Subscription : public SubscriptionBase<T>, public detail::executable {
